@@ -1,0 +1,333 @@
+"""The config of a run: one YAML file, strictly checked; an unknown key is an error that names the nearest known one.
+
+Sections that a later step needs are optional here and asked for with `Config.require`, so that a config of sources
+alone runs as far as it can.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
+
+from midmix.errors import ConfigError
+
+Kind = Literal["prose", "code", "math", "reasoning"]
+KINDS: tuple[str, ...] = get_args(Kind)
+NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+
+
+class Section(BaseModel):
+    """A part of the config: frozen, and closed to unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+
+
+class Source(Section):
+    """Where text comes from: parquet or jsonl(.gz, .zst) files, local or behind an fsspec URL."""
+
+    path: str
+    kind: Kind
+    license: str | None = None
+    snapshot: str | None = None
+    origin: str | None = None
+    teacher: str | None = None
+    text_column: str = "text"
+    id_column: str = "id"
+    url_column: str = "url"
+    messages: str | None = None
+    template: str | None = None
+
+    @field_validator("snapshot", mode="before")
+    @classmethod
+    def _date_to_text(cls, value: object) -> object:
+        return None if value is None else str(value)
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Source:
+        if self.messages and self.template:
+            raise ValueError("has both 'messages' and 'template'; keep the one that holds the text")
+        return self
+
+
+class Rater(Section):
+    """A fastText model that is trained once and frozen."""
+
+    train_on: tuple[str, ...] = ()
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Every source that it is trained on."""
+        return self.train_on or (*self.positive, *self.negative)
+
+
+class Raters(Section):
+    kind: Rater | None = None
+    quality: Rater | None = None
+
+    @model_validator(mode="after")
+    def _forms(self) -> Raters:
+        if self.kind and not self.kind.train_on:
+            raise ValueError("kind needs 'train_on': the sources whose declared kinds it learns")
+        if self.quality and not (self.quality.positive and self.quality.negative):
+            raise ValueError("quality needs 'positive' and 'negative': lists of sources")
+        return self
+
+
+class Dedup(Section):
+    jaccard: float = Field(0.8, gt=0, le=1)
+    ngram: int = Field(5, ge=1, le=32)
+    bands: int = Field(20, ge=1, le=256)
+    rows: int = Field(5, ge=1, le=32)
+    permutations: int | None = Field(None, ge=2, le=1024)
+    seed: int = 1
+
+
+class Leaks(Section):
+    ngram: int = Field(13, ge=2, le=64)
+    min_words: int = Field(5, ge=1)
+    min_overlap: float = Field(0.5, gt=0, le=1)
+
+
+class Proxy(Section):
+    """The proxy models and how they train. The vocabulary is the tokenizer's."""
+
+    layers: int = Field(2, ge=1)
+    width: int = Field(64, ge=8)
+    feed_forward: int | None = Field(None, ge=8)
+    heads: int = Field(4, ge=1)
+    sequence_length: int = Field(128, ge=8)
+    batch_sequences: int = Field(16, ge=1)
+    tokens: int = Field(2_000_000, ge=1)
+    learning_rate: float = Field(8e-3, gt=0)
+    warmup_fraction: float = Field(0.05, ge=0, lt=1)
+    decay_fraction: float = Field(0.5, ge=0, le=1)
+    weight_decay: float = Field(0.1, ge=0)
+    clip: float = Field(1.0, gt=0)
+    runs: int = Field(16, ge=4)
+    seeds: int = Field(2, ge=1)
+    rows_per_batch: int = Field(8, ge=1)
+    threads: int = Field(1, ge=1)
+    heldout_tokens: int = Field(32_768, ge=1)
+
+
+class Target(Section):
+    set: str | None = None
+    domain: str | None = None
+    metric: Literal["bpb"] = "bpb"
+    weight: float = Field(1.0, gt=0)
+
+    @model_validator(mode="after")
+    def _one_of(self) -> Target:
+        if (self.set is None) == (self.domain is None):
+            raise ValueError("needs exactly one of 'set' (a file of items) and 'domain' (a domain's held-out text)")
+        return self
+
+
+class Retain(Section):
+    set: str
+    metric: Literal["bpb"] = "bpb"
+    max_rise: float = Field(0.01, ge=0)
+
+
+class Mixture(Section):
+    tokens: int = Field(ge=1)
+    sequence_length: int = Field(2048, ge=8)
+    global_batch_sequences: int = Field(64, ge=1)
+    max_epochs: dict[str, float] = {"default": 4.0}
+    baseline: dict[str, float] | None = None
+    replay: dict[str, float] | None = None
+    targets: dict[str, Target] = Field(min_length=1)
+    retain: dict[str, Retain] = {}
+    learning_rate: float = Field(3e-4, gt=0)
+
+    @field_validator("max_epochs", "baseline", "replay")
+    @classmethod
+    def _positive(cls, value: dict[str, float] | None) -> dict[str, float] | None:
+        for name, number in (value or {}).items():
+            if not number >= 0:
+                raise ValueError(f"{name} is {number}, expected a number of 0 or more")
+        if value is not None and not any(value.values()):
+            raise ValueError("all are 0; at least one must be more")
+        return value
+
+
+class Config(Section):
+    """The whole config. `base` is the folder that relative paths start from."""
+
+    sources: dict[str, Source] = Field(min_length=1)
+    part_bytes: int = Field(128 * 2**20, ge=1024)
+    seed: int = 1
+    memory_mb: int = Field(2048, ge=64)
+    survivor: tuple[str, ...] = ()
+    raters: Raters = Raters()
+    rules: dict[Kind, tuple[str, ...]] = {}
+    thresholds: dict[str, float] = {}
+    edits: tuple[str, ...] = ("pii.email", "secret.key", "boilerplate.line")
+    dedup: Dedup = Dedup()
+    benchmarks: dict[str, str] = {}
+    leaks: Leaks = Leaks()
+    tokenizers: dict[Literal["main", "proxy"], str] = {}
+    heldout_fraction: float = Field(0.02, gt=0, lt=0.5)
+    shard_tokens: int = Field(100_000_000, ge=1)
+    checkpoint: str | None = None
+    proxy: Proxy | None = None
+    domains: dict[str, str] = {}
+    mixture: Mixture | None = None
+    export: tuple[Literal["megatron", "olmo-core", "hf"], ...] = ("megatron", "olmo-core", "hf")
+    _base: Path = PrivateAttr(default_factory=Path.cwd)
+
+    @model_validator(mode="after")
+    def _names(self) -> Config:
+        import re
+
+        for section, names in (("sources", self.sources), ("domains", self.domains), ("benchmarks", self.benchmarks)):
+            for name in names:
+                if not re.match(NAME, name) or name.isdecimal():
+                    raise ValueError(f"{section}: {name!r} is no name; use a-z, 0-9, '_', '.', '-', and not digits alone")
+        for field, names_used in (
+            ("survivor", self.survivor),
+            ("raters.kind", self.raters.kind.sources if self.raters.kind else ()),
+            ("raters.quality", self.raters.quality.sources if self.raters.quality else ()),
+        ):
+            for name in names_used:
+                if name not in self.sources:
+                    raise ValueError(f"{field}: no source {name!r}{nearest(name, self.sources)}")
+        clash = set(self.domains) & set(self.sources)
+        if clash:
+            raise ValueError(f"domains: {sorted(clash)[0]!r} is a source; what no domain takes is its source's domain")
+        sets = self.evaluation_sets
+        if len(sets) != len(self.benchmarks) + len(
+            {*(self.mixture.targets if self.mixture else ()), *(self.mixture.retain if self.mixture else ())}
+            - {n for n, t in (self.mixture.targets if self.mixture else {}).items() if t.set is None}
+        ):
+            raise ValueError("benchmarks, targets and retain share a name; every evaluation set needs its own")
+        return self
+
+    @property
+    def base(self) -> Path:
+        """The folder of the config file."""
+        return self._base
+
+    @property
+    def survivor_order(self) -> tuple[str, ...]:
+        """Every source, first keeper first: the declared ones, then the others in the config's order."""
+        return (*self.survivor, *(name for name in self.sources if name not in self.survivor))
+
+    @property
+    def evaluation_sets(self) -> dict[str, tuple[str, str]]:
+        """Name to (role, path) of every benchmark and evaluation set: what training text must not hold."""
+        sets = {name: ("benchmark", path) for name, path in self.benchmarks.items()}
+        if self.mixture:
+            sets |= {name: ("target", t.set) for name, t in self.mixture.targets.items() if t.set is not None}
+            sets |= {name: ("retain", r.set) for name, r in self.mixture.retain.items()}
+        return sets
+
+    def require(self, field: str, step: str) -> Any:
+        """The section `field`. Raises ConfigError when the config lacks it."""
+        value = getattr(self, field)
+        if not value:
+            raise ConfigError(
+                f"config: no '{field}', which the step '{step}' needs. "
+                f"Add it (`midmix init` writes a commented example), or stop before with --until."
+            )
+        return value
+
+    def resolve(self, path: str) -> str:
+        """An absolute path, or the URL itself."""
+        return path if "://" in path else os.path.normpath(self._base / path)
+
+
+def nearest(name: str, known: Any) -> str:
+    """`; did you mean 'x'?` where a known name is near, else the list of known ones."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(map(str, known))}"
+
+
+def _model_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:
+    """The section that a pydantic error location points into."""
+    model: Any = Config
+    for name in location:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)):
+            return None
+        field = model.model_fields.get(str(name))
+        if field is None:
+            return None
+        candidates = [field.annotation, *get_args(field.annotation)]
+        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
+        if not models and get_args(field.annotation):  # a dict of sections: skip over the user's own name
+            return _InDict(get_args(field.annotation)[-1])  # type: ignore[return-value]
+        model = models[0] if models else None
+    return model if isinstance(model, type) else None
+
+
+class _InDict:
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    for length in range(len(location), -1, -1):
+        found = _model_at(location[:length])
+        if isinstance(found, _InDict):
+            inner = found.model
+            return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
+        if found is not None:
+            return list(found.model_fields)
+    return []
+
+
+def _explain(error: Any, path: str) -> str:
+    location = tuple(x for x in error["loc"] if x != "[key]")
+    where = ".".join(map(str, location)) or "(top)"
+    if error["type"] == "extra_forbidden":
+        return f"{path}: unknown key '{where}'{nearest(str(location[-1]), _known_keys(location[:-1]))}"
+    if error["type"] == "missing":
+        return f"{path}: '{where}' is missing"
+    got = "" if error["type"] == "value_error" else f" (got {error['input']!r})"
+    return f"{path}: '{where}': {error['msg'].removeprefix('Value error, ')}{got}"
+
+
+def parse_config(values: Any, *, base: Path, name: str = "config") -> Config:
+    """A checked config from plain values. Raises ConfigError that lists every fault."""
+    if not isinstance(values, dict):
+        raise ConfigError(f"{name}: got {type(values).__name__}, expected a mapping with 'sources'. `midmix init` writes one.")
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(e, name) for e in error.errors())) from None
+    config._base = base
+    return config
+
+
+def _set(values: dict[str, Any], assignment: str) -> None:
+    key, separator, text = assignment.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set: got {assignment!r}, expected key=value such as dedup.jaccard=0.7")
+    *outer, last = key.split(".")
+    section: Any = values
+    for name in outer:
+        section = section.setdefault(name, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"--set: {key!r} goes through {name!r}, which is no section")
+    section[last] = yaml.safe_load(text)
+
+
+def load_config(path: Path, assignments: tuple[str, ...] = ()) -> Config:
+    """The config at `path` with `key=value` assignments applied. Raises ConfigError."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"config {path}: {error.strerror}. `midmix init` writes an example.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"config {path}: no valid YAML: {error}") from None
+    if isinstance(values, dict):
+        for assignment in assignments:
+            _set(values, assignment)
+    return parse_config(values, base=path.resolve().parent, name=path.name)

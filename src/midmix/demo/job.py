@@ -1,0 +1,55 @@
+"""`midmix demo`: write the corpus, run midmix on it as anyone would, and hold what was found against what was planted."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from midmix.config import load_config
+from midmix.demo.check import Finding, compare
+from midmix.demo.corpus import write_demo
+from midmix.errors import InputError
+from midmix.report import write_report
+from midmix.run import open_run
+from midmix.runner import run_steps
+from midmix.summary import print_summary
+
+
+def run_demo(out: Path, *, megabytes: float = 36, workers: int | None = None, debug: bool = False) -> None:
+    """The whole demo in `out`; resumes where an earlier one stopped. Raises InputError when `out` holds other files."""
+    corpus = write_corpus(out, megabytes)
+    run_steps(load_config(corpus / "config.yaml"), out, workers=workers, debug=debug)
+    run = open_run(out)
+    write_report(run, out / "report.html")
+    print_summary(run)
+    findings = compare(lambda query: run.sql(query).to_arrow_table(), corpus / "planted.parquet")
+    print_findings(findings)
+
+
+def write_corpus(out: Path, megabytes: float) -> Path:
+    """The demo corpus in `out/corpus`, made beside it and put in place in one step."""
+    corpus = out / "corpus"
+    if corpus.exists():
+        return corpus
+    if out.exists() and any(p.name != "corpus.partial" for p in out.iterdir()):
+        raise InputError(f"{out}: holds files but no demo. Give --out a new folder.")
+    partial = out / "corpus.partial"
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    write_demo(partial, megabytes=megabytes)
+    partial.rename(corpus)
+    return corpus
+
+
+def print_findings(findings: list[Finding]) -> None:
+    """Found against planted, by kind."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("planted", "number", "found", title="found against planted", title_justify="left", show_edge=False)
+    for finding in findings:
+        table.add_row(finding.kind, f"{finding.planted:,}", f"{finding.found:,}")
+    console: Any = Console(highlight=False)
+    console.print()
+    console.print(table)

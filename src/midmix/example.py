@@ -1,0 +1,47 @@
+"""The config that `midmix init` writes."""
+
+EXAMPLE_CONFIG = """\
+# midmix config. Paths are relative to this file. Sections that you leave out are asked for by the first step
+# that needs them, so sources alone run until `decide`:  midmix run config.yaml --out my-run --until decide
+
+sources:                              # new ones go at the end; nothing old is read again
+  crawl:  {path: "data/web/*.parquet", kind: prose, license: odc-by, snapshot: 2026-10}
+  repos:  {path: "data/code/", kind: code, text_column: content}
+  proofs: {path: "data/math/*.jsonl.zst", kind: math}
+  # chats: {path: "data/chat.parquet", kind: reasoning, messages: messages, teacher: some-model}
+  # qa:    {path: "data/qa.jsonl", kind: reasoning, template: "{question}\\n\\n{answer}"}
+
+survivor: [proofs, repos, crawl]      # who keeps a document that several hold
+# part_bytes: 134217728               # text per unit of work
+# memory_mb: 2048                     # for tables; steps spill beyond it
+# seed: 1
+
+# raters:                             # small classifiers, trained once on these sources and frozen
+#   kind:    {train_on: [crawl, repos, proofs]}
+#   quality: {positive: [proofs], negative: [crawl]}
+
+# rules:      {prose: [hygiene, gopher_quality, gopher_repetition]}   # rule sets by kind
+# thresholds: {gopher_quality.too_few_words: 40}                      # another threshold for one rule
+# dedup:      {jaccard: 0.8, ngram: 5, bands: 20, rows: 5}
+# edits:      [pii.email, secret.key, boilerplate.line]
+
+benchmarks: {gsm8k: bench/gsm8k.jsonl}   # {"question": ..., "answer": ...} a line; documents that hold an item go
+
+tokenizers: {main: path/to/tokenizer}    # a Hugging Face tokenizer folder; `proxy` may name a second, for the proxies
+# checkpoint: path/to/model              # where the anneal starts
+
+proxy: {layers: 2, width: 64, tokens: 2_000_000, runs: 24, seeds: 3}
+
+domains:                              # what the mixer weighs: SQL over sources and labels; the rest is its source
+  math_high: "kind = 'math' and quality >= 0.8"
+
+mixture:
+  tokens: 10_000_000_000
+  sequence_length: 4096
+  global_batch_sequences: 256
+  max_epochs: {default: 4, crawl: 1}
+  baseline: {crawl: 0.7, repos: 0.2, proofs: 0.1}     # what you would train on today
+  replay:   {crawl: 0.8, repos: 0.2}                  # what the checkpoint was trained on
+  targets:  {word_problems: {set: eval/gold.jsonl, metric: bpb, weight: 1}}
+  retain:   {general: {set: eval/general.jsonl, metric: bpb, max_rise: 0.01}}
+"""

@@ -1,0 +1,115 @@
+"""THE MAP: every step of midmix in order, with the tables it reads and writes.
+
+The command line, `docs/flow.md` and the runner are made from this list; nothing else knows the order.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+from midmix import tables as t
+from midmix.errors import ConfigError
+from midmix.tables import Table
+
+if TYPE_CHECKING:
+    from midmix.step import Context
+
+
+class StepModule(Protocol):
+    """What the module of a step offers."""
+
+    VERSION: int
+
+    def run(self, context: Context) -> None:
+        """Do the step."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: its name, the module that does it, the tables it reads and writes, and what it is for."""
+
+    name: str
+    module: str
+    reads: tuple[Table, ...]
+    writes: tuple[Table, ...]
+    summary: str
+
+    def load(self) -> StepModule:
+        """The step's module, imported now."""
+        return cast(StepModule, importlib.import_module(self.module))
+
+
+CURATE = (
+    Step(
+        "ingest", "midmix.curation.ingest.step", (), (t.SOURCES, t.COPIES, t.PARTS, t.DOCUMENTS, t.QUARANTINE),
+        "find files, cut them into parts, read every row once; bad ones are set aside",
+    ),
+    Step(
+        "score", "midmix.curation.score.step", (t.DOCUMENTS,), (t.SCORES, t.SPANS),
+        "values for the rules, and spans that an edit would cut or mask",
+    ),
+    Step(
+        "classify", "midmix.curation.classify.step", (t.DOCUMENTS,), (t.ARTEFACTS, t.LABELS),
+        "language, kind and quality, from frozen models",
+    ),
+    Step(
+        "dedup", "midmix.curation.dedup.step", (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SPANS), (t.SIGNATURES, t.PAIRS),
+        "candidate pairs from hashes, verified on the clean text",
+    ),
+    Step(
+        "decontaminate", "midmix.curation.decontaminate.step", (t.DOCUMENTS, t.SPANS), (t.EVALUATION_ITEMS, t.CONTAMINATION),
+        "text of benchmarks and evaluation sets in the documents",
+    ),
+    Step(
+        "decide", "midmix.curation.decide.step",
+        (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.SIGNATURES, t.PAIRS, t.CONTAMINATION), (t.DECISIONS,),
+        "rules and leaks, then the survivors among those that passed; the only place with thresholds",
+    ),
+    Step(
+        "apply", "midmix.curation.apply.step", (t.DOCUMENTS, t.SPANS, t.LABELS, t.DECISIONS), (t.CURATED,),
+        "kept text with the edits carried out, once",
+    ),
+    Step(
+        "tokenize", "midmix.curation.tokenize.step",
+        (t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.CURATED), (t.TOKEN_PARTS, t.TOKENS),
+        "token ids, then shards per domain and split in a seeded permutation",
+    ),
+)  # fmt: skip
+
+MIX = (
+    Step("design", "midmix.mixer.design.step", (t.TOKENS, t.DOCUMENTS, t.PARTS), (t.DESIGNS,), "mixtures to try, within caps"),
+    Step(
+        "train", "midmix.proxy_train.step", (t.DESIGNS, t.TOKENS, t.EVALUATION_ITEMS), (t.LOSSES,),
+        "small proxies, many in one batch, a 100% replay control among them",
+    ),
+    Step("fit", "midmix.mixer.fit.step", (t.DESIGNS, t.LOSSES), (t.LAWS,), "laws with held-out error and noise floor"),
+    Step(
+        "optimize", "midmix.mixer.optimize.step", (t.TOKENS, t.DESIGNS, t.LOSSES, t.LAWS), (t.WEIGHTS, t.EVIDENCE),
+        "weights with intervals under caps and retention, and what they rest on",
+    ),
+    Step("plan", "midmix.mixer.plan.step", (t.WEIGHTS, t.TOKENS, t.EVIDENCE), (t.PLAN,), "exact integer sequences per domain and shard"),
+)  # fmt: skip
+
+EXPORT = Step("export", "midmix.mixer.export.step", (t.PLAN, t.TOKENS), (t.EXPORTS,), "one folder per trainer")
+
+FLOW: tuple[Step, ...] = (*CURATE, *MIX, EXPORT)
+STEP_NAMES: tuple[str, ...] = tuple(step.name for step in FLOW)
+
+
+def find_step(name: str) -> Step:
+    """The step called `name`. Raises ConfigError that lists the steps."""
+    for step in FLOW:
+        if step.name == name:
+            return step
+    raise ConfigError(f"got step {name!r}; the steps are {', '.join(STEP_NAMES)}")
+
+
+def steps_between(first: str | None, last: str | None) -> tuple[Step, ...]:
+    """The steps from `first` to `last`, both included. Raises ConfigError when they are in the wrong order."""
+    start = FLOW.index(find_step(first)) if first else 0
+    end = FLOW.index(find_step(last)) if last else len(FLOW) - 1
+    if start > end:
+        raise ConfigError(f"--from {first} comes after --until {last}; the order is {', '.join(STEP_NAMES)}")
+    return FLOW[start : end + 1]

@@ -1,0 +1,103 @@
+"""numba's compiler with a cache that cannot go stale.
+
+numba keys its cache by the one file that holds a kernel: an edited helper in another file, or a changed global,
+leaves the cached caller stale, and a cut-off cache file raises instead of compiling again (both measured). So the
+cache folder is named after the hash of all kernel sources, numba, Python and the CPU, and an entry that cannot be
+read is compiled again. Only modules with kernels import this one, since numba takes half a second to import.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import llvmlite.binding as llvm
+import numba
+from numba.core.caching import FunctionCache
+
+WARM_UP_MODULES = (
+    "midmix.curation.clean",
+    "midmix.curation.score.warm_up",
+    "midmix.curation.dedup.warm_up",
+    "midmix.curation.decontaminate.warm_up",
+)
+
+
+def _kernel_sources() -> list[Path]:
+    root = Path(__file__).parent
+    folders = [root / name for name in ("curation", "kernels", "mixer", "proxy_train")]
+    return sorted(path for folder in folders for path in folder.rglob("*.py") if b"midmix.jit" in path.read_bytes())
+
+
+def cache_key() -> str:
+    """Sixteen hexadecimal digits that change whenever compiled kernels may."""
+    digest = hashlib.sha256()
+    for path in [Path(__file__), *_kernel_sources()]:
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    cpu = f"{llvm.get_host_cpu_name()}:{llvm.get_host_cpu_features().flatten()}"
+    digest.update(f"{numba.__version__}|{sys.version}|{platform.machine()}|{cpu}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Where compiled kernels lie: the user's cache folder, or a temporary one where that is not writable."""
+    base = os.environ.get("MIDMIX_CACHE") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    folder = Path(base) / "midmix" / cache_key()
+    if not _writable(folder):
+        folder = Path(tempfile.gettempdir()) / f"midmix-{os.getuid()}" / cache_key()
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """numba's own cache of one function, which compiles again where an entry cannot be read."""
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(signature, target_context)
+        except Exception:  # whatever unpickling a cut-off or foreign file raises
+            self.flush()
+            return None
+
+
+def njit(function: Any = None, **options: Any) -> Any:
+    """Decorate a kernel: `numba.njit` with our cache and without the global lock; signatures come from calls.
+
+    `fastmath` and `parallel` are refused: their results change with the CPU and the number of threads.
+    """
+    forbidden = sorted({"fastmath", "parallel", "cache"} & options.keys())
+    if forbidden:
+        raise TypeError(f"got {', '.join(forbidden)}, which would make results depend on the machine; leave it out")
+    if function is None:
+        return functools.partial(njit, **options)
+    numba.config.CACHE_DIR = str(cache_folder())
+    dispatcher = numba.njit(nogil=True, **options)(function)
+    dispatcher._cache = _Cache(function)
+    return dispatcher
+
+
+def warm_up() -> None:
+    """Compile every kernel once, so that worker processes load instead of compiling."""
+    for name in WARM_UP_MODULES:
+        importlib.import_module(name).warm_up()
+
+
+if __name__ == "__main__":
+    warm_up()

@@ -1,0 +1,119 @@
+"""Worker processes of a run: tasks in, progress out. Results never depend on the number of workers."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import Any
+
+from midmix.errors import MidmixError, StepError
+from midmix.progress import Progress
+
+# Every library in a worker gets one thread: parallel work is parts, and threads change the order of sums.
+ONE_THREAD = {
+    name: "1"
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
+} | {"TOKENIZERS_PARALLELISM": "false"}
+
+
+def _end_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+def _start_worker(debug: bool) -> None:
+    """Set up a worker: it ends when the run is killed, so that no orphan writes into the folder."""
+    import pyarrow as pa
+
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...], debug: bool) -> Any:
+    try:
+        return function(*arguments)
+    except (MidmixError, KeyboardInterrupt):
+        raise
+    except Exception as error:
+        if debug:
+            raise
+        item = getattr(arguments[1], "item", "") if len(arguments) > 1 else ""
+        raise StepError(
+            f"{item}: {type(error).__name__}: {error}. This is a fault of midmix or of the machine, not of the config; "
+            f"--debug shows where."
+        ) from None
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+class Pool:
+    """A pool of worker processes, started with the first task and used by all steps of a run."""
+
+    def __init__(self, workers: int, progress: Progress, *, debug: bool = False) -> None:
+        self.workers, self.progress, self.debug = workers, progress, debug
+        self._executor: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Pool:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(wait=not any(error), cancel_futures=True)
+
+    def _start(self) -> ProcessPoolExecutor:
+        if self._executor is None:
+            with _environment(ONE_THREAD):
+                self._executor = ProcessPoolExecutor(
+                    self.workers, multiprocessing.get_context("forkserver"), _start_worker, (self.debug,)
+                )
+                # Workers start with the first task of each; they must start under this environment.
+                wait([self._executor.submit(os.getpid) for _ in range(self.workers)])
+        return self._executor
+
+    def map(
+        self, function: Callable[..., None], calls: Sequence[tuple[Any, ...]], *, title: str, total: int, sizes: Sequence[int]
+    ) -> None:
+        """Call `function(*call)` for each call; the first error ends it, after the running tasks."""
+        with self.progress.step(title, total, total - len(calls), sum(sizes)) as advance:
+            if not calls:
+                return
+            executor = self._start()
+            waiting = {executor.submit(_call, function, call, self.debug): i for i, call in enumerate(calls)}
+            self._await(waiting, sizes, advance)
+
+    def _await(self, waiting: dict[Future[Any], int], sizes: Sequence[int], advance: Callable[[int], None]) -> None:
+        try:
+            while waiting:
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in sorted(done, key=waiting.__getitem__):
+                    number = waiting.pop(future)
+                    future.result()
+                    advance(sizes[number])
+        except BrokenProcessPool:
+            raise StepError(
+                "a worker process was killed, most likely for memory. Lower --workers, memory_mb or part_bytes and run "
+                "again: finished parts are kept."
+            ) from None
+        finally:
+            for future in waiting:
+                future.cancel()

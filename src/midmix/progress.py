@@ -1,0 +1,90 @@
+"""Progress of a run: a bar with rate and time left on a terminal, plain lines elsewhere, and a small state file."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+PLAIN_SECONDS = 10.0
+STATE_SECONDS = 0.5
+
+
+class Progress:
+    """Where a run stands, for people (on standard error) and for `midmix status` (in the run folder)."""
+
+    def __init__(self, folder: Path, *, quiet: bool = False) -> None:
+        self.folder, self.quiet = folder, quiet
+        self._terminal = sys.stderr.isatty()
+        self._written = 0.0
+
+    def say(self, line: str) -> None:
+        """A plain line."""
+        if not self.quiet:
+            print(line, file=sys.stderr, flush=True)
+
+    @contextmanager
+    def step(self, title: str, total: int, reused: int, num_bytes: int) -> Iterator[Callable[[int], None]]:
+        """Follow `total` tasks of which `reused` are done already; yields a function to call with each one's bytes."""
+        start = time.monotonic()
+        state = {"step": title, "done": reused, "total": total, "pid": os.getpid()}
+        self._save(state, force=True)
+        display = self._bar if self._terminal and not self.quiet and total > reused else self._lines
+        with display(title, total, reused, num_bytes) as show:
+
+            def advance(size: int) -> None:
+                state["done"] = int(state["done"]) + 1
+                self._save(state)
+                show(size)
+
+            yield advance
+        seconds = time.monotonic() - start
+        again = f", {reused} reused" if reused else ""
+        self.say(f"{title:<14} {total - reused} of {total} tasks done{again} in {seconds:.1f} s")
+
+    @contextmanager
+    def _bar(self, title: str, total: int, reused: int, num_bytes: int) -> Iterator[Callable[[int], None]]:
+        from rich.console import Console
+        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import MofNCompleteColumn, Progress as Bar
+
+        columns = [TextColumn("{task.description:<14}"), BarColumn()]
+        columns += [DownloadColumn(), TransferSpeedColumn()] if num_bytes else [MofNCompleteColumn()]
+        with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(title, total=num_bytes or total, completed=0 if num_bytes else reused)
+            yield lambda size: bar.update(task, advance=size if num_bytes else 1)
+
+    @contextmanager
+    def _lines(self, title: str, total: int, reused: int, num_bytes: int) -> Iterator[Callable[[int], None]]:
+        start = last = time.monotonic()
+        done, read = reused, 0
+
+        def show(size: int) -> None:
+            nonlocal last, done, read
+            done, read = done + 1, read + size
+            now = time.monotonic()
+            if now - last >= PLAIN_SECONDS:
+                last = now
+                left = (now - start) / max(done - reused, 1) * (total - done)
+                rate = f", {read / 1e6 / (now - start):.1f} MB/s" if num_bytes else ""
+                self.say(f"{title:<14} {done} of {total}{rate}, about {left:.0f} s left")
+
+        yield show
+
+    def _save(self, state: dict[str, object], force: bool = False) -> None:
+        now = time.monotonic()
+        if force or now - self._written >= STATE_SECONDS:
+            self._written = now
+            path = self.folder / "state" / "running.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(json.dumps(state))
+            os.replace(temporary, path)
+
+    def finish(self) -> None:
+        """Nothing runs any more."""
+        (self.folder / "state" / "running.json").unlink(missing_ok=True)

@@ -1,0 +1,140 @@
+"""DuckDB over a run: views made from the manifests' exact file lists, locked in.
+
+A connection can read the run's files and nothing else: no other file, no network, no extension, no write. Exactly
+one SELECT is taken at a time, because `COPY … (use_tmp_file false)` could still overwrite a file that may be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+from midmix.artifact import Manifest, load_manifest
+from midmix.config import Config
+from midmix.errors import ConfigError
+from midmix.tables import DOCUMENTS, TABLES, Table
+
+_SQL_TYPES = {
+    "uint64": "UBIGINT", "int64": "BIGINT", "int32": "INTEGER", "double": "DOUBLE", "float": "FLOAT", "bool": "BOOLEAN",
+    "string": "VARCHAR", "large_string": "VARCHAR", "fixed_size_binary[16]": "BLOB",
+    "list<item: string>": "VARCHAR[]", "list<item: int64>": "BIGINT[]",
+}  # fmt: skip
+
+MACROS = """
+CREATE MACRO key(text) AS (split_part(text, ':', 1)::UBIGINT << 32) | split_part(text, ':', 2)::UBIGINT;
+CREATE MACRO key_text(doc) AS (doc >> 32)::VARCHAR || ':' || (doc & 4294967295)::VARCHAR;
+"""
+
+
+def quoted(text: str) -> str:
+    """An SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def connect_capped(memory_bytes: int, spill: Path, threads: int = 1) -> duckdb.DuckDBPyConnection:
+    """An empty in-memory connection that spills to `spill` beyond its memory."""
+    connection = duckdb.connect(":memory:")
+    connection.execute(f"SET threads = {threads}")
+    connection.execute(f"SET memory_limit = '{memory_bytes // 1_000_000}MB'")
+    connection.execute(f"SET temp_directory = {quoted(str(spill))}")
+    connection.execute("SET python_enable_replacements = false")
+    return connection
+
+
+def connect(folder: Path, config: Config, *, memory_bytes: int = 1 << 30, threads: int = 2) -> duckdb.DuckDBPyConnection:
+    """A connection with every view of the run, locked: it reads the run's files alone."""
+    connection = connect_capped(memory_bytes, folder / "scratch" / "duckdb", threads)
+    connection.execute(MACROS)
+    files: list[str] = []
+    for table in TABLES.values():
+        manifest = load_manifest(folder, table.name)
+        files += [str(path) for path in manifest.paths(folder)]
+        connection.execute(f"CREATE VIEW {_stored_name(table)} AS {_select(table, manifest, folder)}")
+    for name, sql in derived_views(config).items():
+        connection.execute(f"CREATE VIEW {name} AS {sql}")
+    connection.execute(f"SET allowed_paths = [{', '.join(map(quoted, files))}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def view_names(config: Config) -> list[str]:
+    """Names of all views, in the order of the flow."""
+    return [t.name for t in TABLES.values() if not t.internal] + [v for v in derived_views(config) if v != DOCUMENTS.name]
+
+
+def derived_views(config: Config) -> dict[str, str]:
+    """Views that are columns of other tables put side by side; nothing of them is stored."""
+    from midmix.curation.decide.sql import judged_view_sql, rules_view_sql
+
+    return {
+        "documents": """SELECT d.*, p.source, s.kind, p.path, p.first_row + (d.doc & 4294967295)::BIGINT AS row
+            FROM stored_documents d JOIN parts p ON p.part = (d.doc >> 32)::BIGINT JOIN sources s ON s.source = p.source""",
+        "judged": judged_view_sql(),
+        "rules": rules_view_sql(config),
+        "duplicates": "SELECT doc, cluster, repeats, jaccard FROM decisions WHERE cluster IS NOT NULL",
+    }
+
+
+def _stored_name(table: Table) -> str:
+    return "stored_documents" if table is DOCUMENTS else table.name
+
+
+def _select(table: Table, manifest: Manifest, folder: Path) -> str:
+    if not table.groups:
+        return _read(manifest.paths(folder)) or _empty(table, None)
+    key = table.key[0]
+    groups = {u: _read(manifest.paths(folder, unit=u)) for u in table.groups}
+    made = {u: sql for u, sql in groups.items() if sql}
+    if not made:
+        return _empty(table, None)
+    (first, base), *others = made.items()
+    joins = " ".join(f"LEFT JOIN ({sql}) AS g_{unit} USING ({key})" for unit, sql in others)
+    columns = [
+        c.name if c.name in table.key or c.group in made else f"CAST(NULL AS {_sql_type(c.dtype)}) AS {c.name}" for c in table.columns
+    ]
+    return f"SELECT {', '.join(columns)} FROM ({base}) AS g_{first} {joins}"
+
+
+def _read(paths: Iterable[Path]) -> str:
+    listed = ", ".join(quoted(str(path)) for path in paths)
+    return f"SELECT * FROM read_parquet([{listed}])" if listed else ""
+
+
+def _sql_type(dtype: object) -> str:
+    return _SQL_TYPES[str(dtype)]
+
+
+def _empty(table: Table, unit: str | None) -> str:
+    columns = ", ".join(f'CAST(NULL AS {_sql_type(f.type)}) AS "{f.name}"' for f in table.schema(unit))
+    return f"SELECT {columns} WHERE false"
+
+
+def checked_select(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """The query, if it is exactly one SELECT. Raises ConfigError otherwise."""
+    try:
+        statements = connection.extract_statements(query)
+    except duckdb.Error as error:
+        raise ConfigError(f"SQL: {_first_line(error)}") from None
+    kinds = [str(s.type).rpartition(".")[2] for s in statements]
+    if kinds != ["SELECT"]:
+        raise ConfigError(
+            f"SQL: got {', '.join(kinds) or 'nothing'}, expected exactly one SELECT; a run is read-only. "
+            f"Export with --format csv|json|parquet, or write a database of your own with `midmix db`."
+        )
+    return query
+
+
+def ask(connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRelation:
+    """The answer to one SELECT. Raises ConfigError with DuckDB's own words when it cannot be answered."""
+    try:
+        return connection.sql(checked_select(connection, query))
+    except duckdb.Error as error:
+        raise ConfigError(f"SQL: {_first_line(error)}") from None
+
+
+def _first_line(error: duckdb.Error) -> str:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    return " ".join(lines[:2])

@@ -1,0 +1,67 @@
+"""A run that is there: its tables as polars frames, its views in DuckDB, from Python."""
+
+from __future__ import annotations
+
+import functools
+import json
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from midmix.artifact import load_manifest
+from midmix.config import Config, nearest, parse_config
+from midmix.errors import ConfigError, InputError
+from midmix.tables import TABLES
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+
+class Run:
+    """A run folder, open for reading. Many may have it open while one process writes."""
+
+    def __init__(self, folder: Path, config: Config) -> None:
+        self.folder, self.config = folder, config
+
+    @functools.cached_property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """A locked DuckDB connection with all views (see `midmix.query`); a snapshot of what was published when it opened."""
+        from midmix.query import connect
+
+        return connect(self.folder, self.config)
+
+    def sql(self, query: str) -> duckdb.DuckDBPyRelation:
+        """The answer to one SELECT over the views: `.pl()`, `.arrow()`, `.df()`, `.fetchall()`. Raises ConfigError."""
+        from midmix.query import ask
+
+        return ask(self.connection, query)
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """A stored table as a polars LazyFrame. Raises ConfigError for an unknown name."""
+        import polars as pl
+
+        if name not in TABLES:
+            raise ConfigError(f"got table {name!r}{nearest(name, TABLES)}")
+        table, manifest = TABLES[name], load_manifest(self.folder, name)
+        units = [u for u in table.groups if manifest.paths(self.folder, unit=u)] if table.groups else [None]
+        frames = [pl.scan_parquet(manifest.paths(self.folder, unit=u)) for u in units if manifest.paths(self.folder, unit=u)]
+        if not frames:
+            return pl.LazyFrame(pl.from_arrow(table.schema().empty_table()))
+        first, *others = frames
+        return pl.concat([first, *(f.drop(table.key) for f in others)], how="horizontal") if others else first
+
+
+def open_run(folder: str | PathLike[str]) -> Run:
+    """Open a run folder. Raises InputError when there is none."""
+    path = Path(folder)
+    state = path / "state" / "config.json"
+    try:
+        values = json.loads(state.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no run folder (no {state.relative_to(path)}). `midmix run CONFIG --out {path}` makes one.") from None
+    except ValueError as error:
+        raise InputError(f"{state}: not readable ({error}). Run midmix with this folder again to mend it.") from None
+    beside = (path / values["base"]).resolve()
+    base = beside if beside.is_dir() else Path(values["base_was"])
+    return Run(path, parse_config(values["config"], base=base, name=str(state)))

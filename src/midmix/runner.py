@@ -1,0 +1,118 @@
+"""Running steps of the map in a run folder: one writer at a time, resumed where it stopped."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from midmix.artifact import Record, is_made, load_manifest, read_table, sweep, write_json
+from midmix.config import Config
+from midmix.errors import InputError, MidmixError
+from midmix.flow import FLOW, STEP_NAMES, Step
+from midmix.pool import Pool
+from midmix.progress import Progress
+from midmix.record import Book
+from midmix.step import Context
+from midmix.tables import QUARANTINE, TABLES
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Hold the run folder's lock. Raises InputError when another process writes into it."""
+    path = folder / "state" / "lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"{folder}: another midmix is running here. `midmix status {folder}` says what it does; wait for it.") from None
+        yield
+
+
+def run_steps(
+    config: Config,
+    folder: Path,
+    steps: Sequence[Step] = FLOW,
+    *,
+    workers: int | None = None,
+    strict: bool = False,
+    rerun: bool = False,
+    quiet: bool = False,
+    debug: bool = False,
+) -> None:
+    """Run steps in `folder`, doing only what is not done yet.
+
+    Raises ConfigError, InputError, DriftError or StepError; finished work is kept whatever happens.
+    """
+    _check_folder(folder)
+    progress = Progress(folder, quiet=quiet)
+    with _only_writer(folder):
+        shutil.rmtree(folder / "scratch", ignore_errors=True)
+        _check_inputs(folder, steps)
+        _save_config(config, folder)
+        book = Book(folder, STEP_NAMES)
+        with Pool(workers or _cores(), progress, debug=debug) as pool:
+            for step in steps:
+                module = step.load()
+                module.run(Context(folder, config, step.name, module.VERSION, pool, book, rerun=rerun))
+                book.close_step(step.name)
+                if strict and step.name == "ingest":
+                    _refuse_quarantine(folder)
+        sweep(folder, _referenced(folder))
+        progress.finish()
+
+
+def _check_folder(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder}: a file, expected a folder for the run. Give another --out.")
+    if folder.exists() and any(folder.iterdir()) and not any((folder / x).exists() for x in ("state", "tables", "corpus")):
+        raise InputError(f"{folder}: holds files but is no run folder. Give --out a new or empty folder, or an earlier run's.")
+
+
+def _check_inputs(folder: Path, steps: Sequence[Step]) -> None:
+    """Every table that the steps read must be there or be made by an earlier one of them."""
+    made: set[str] = set()
+    for step in steps:
+        for table in step.reads:
+            if table.name not in made and not is_made(folder, table.name):
+                maker = next(s.name for s in FLOW if table in s.writes)
+                raise InputError(f"{folder}: step {step.name} reads '{table.name}', which step {maker} makes. Run with --from {maker}.")
+        made |= {t.name for t in step.writes}
+
+
+def _save_config(config: Config, folder: Path) -> None:
+    """Keep the config in force and where its relative paths start from, so that the run can be asked later."""
+    relative = os.path.relpath(config.base, folder.resolve())
+    values = {"config": json.loads(config.model_dump_json(exclude_unset=True)), "base": relative, "base_was": str(config.base)}
+    write_json(folder / "state" / "config.json", values, scratch=folder / "scratch")
+
+
+def _refuse_quarantine(folder: Path) -> None:
+    rows = read_table(folder, QUARANTINE).to_pylist()
+    if rows:
+        first = "\n".join(f"  {r['source']} {r['file']} row {r['row']}: {r['reason']}" for r in rows[:10])
+        raise MidmixError(
+            f"--strict: {len(rows)} bad files or rows were set aside:\n{first}\n"
+            f"Mend them, or run without --strict; `midmix sql {folder} \"FROM quarantine\"` lists all."
+        )
+
+
+def _referenced(folder: Path) -> set[str]:
+    paths: set[str] = set()
+    for table in TABLES:
+        manifest = load_manifest(folder, table)
+        paths |= {f.path for f in manifest.files} | set(manifest.attachments.values())
+    records = folder / "records"
+    for path in sorted(records.rglob("*.json")) if records.exists() else ():
+        record = Record.load(path)
+        paths |= record.paths() if record else set()
+    return paths
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,42 @@
+"""Texts of documents that a condition chooses, in an order that looks random and is the same every time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from midmix.parts import ROW_MASK, load_parts, read_rows
+from midmix.run import Run
+from midmix.show import rows_of
+from midmix.tables import format_key
+
+QUERY = """SELECT doc, source, kind, path, keep, reason, fired, content_hash FROM (
+  SELECT j.*, d.* EXCLUDE (doc) FROM judged j LEFT JOIN decisions d USING (doc)
+) WHERE ({where}) ORDER BY md5(hex(content_hash) || '{seed}'), doc LIMIT {count}"""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One document of a sample, with its raw text."""
+
+    doc: str
+    facts: dict[str, Any]
+    text: str
+
+
+def sample(run: Run, where: str = "true", count: int = 20, seed: int = 1) -> Iterator[Sampled]:
+    """`count` documents that satisfy an SQL condition over documents, scores, labels and decisions.
+
+    Raises ConfigError when the condition is no SQL, InputError when a source file is gone.
+    """
+    relation = run.sql(QUERY.format(where=where, seed=int(seed), count=int(count)))
+    parts = {part.id: part for part in load_parts(run.folder, run.config)}
+    keys = [int(row[0]) for row in relation.fetchall()]
+    facts = {row["doc"]: row for row in rows_of(relation)}
+    for key in keys:
+        part = parts[key >> 32]
+        text = read_rows(part, np.array([key & ROW_MASK], np.int64))[0].as_py()
+        yield Sampled(format_key(key), facts[format_key(key)], text)

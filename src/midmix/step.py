@@ -1,0 +1,363 @@
+"""The step contract: what a step's module is given, and how its work is fingerprinted, run, resumed and counted.
+
+A step's module has `VERSION` and `run(context)`. Work is done by top-level functions `work(task, output)` in worker
+processes: once per part (`per_part`), per named item (`batches`), or once over whole tables (`gather`). A unit of
+work is done when its record is written, last of all; the same fingerprint is never done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from midmix.artifact import (
+    Attachment,
+    FileEntry,
+    Manifest,
+    Record,
+    attach_file,
+    load_manifest,
+    publish,
+    read_table,
+    write_table,
+)
+from midmix.config import Config
+from midmix.errors import DriftError, StepError
+from midmix.parts import Part, load_parts
+from midmix.pool import Pool
+from midmix.record import Book
+from midmix.tables import Table
+
+JSON = Any
+Work = Callable[["Task", "Output"], None]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a work function is given. `units` maps the units to do to their settings; `inputs` tables to files."""
+
+    item: str
+    part: Part | None
+    units: dict[str, JSON]
+    inputs: dict[str, tuple[Path, ...]]
+    previous: dict[str, tuple[Path, ...]]
+    extra: Any
+    folder: Path
+    memory_bytes: int
+    seed: int
+
+    @property
+    def settings(self) -> JSON:
+        """The settings of a task with one unit."""
+        (settings,) = self.units.values()
+        return settings
+
+    @property
+    def scratch(self) -> Path:
+        """A folder of the run for files that need not outlive the task."""
+        return self.folder / "scratch"
+
+
+@dataclass
+class Output:
+    """What a work function fills: tables, attached files, and counts."""
+
+    folder: Path
+    item: str
+    part: int | None
+    files: list[tuple[str, FileEntry]] = field(default_factory=list)
+    attached: list[tuple[str, str, Attachment]] = field(default_factory=list)
+    counts: list[dict[str, Any]] = field(default_factory=list)
+    text_bytes_read: int = 0
+
+    def table(
+        self, table: Table, data: pa.Table | Iterable[pa.RecordBatch], *, unit: str = "", part: int | None = None, stem: str = ""
+    ) -> None:
+        """Write one file of `table`, at once; rows in key order. `part` is the task's own unless given."""
+        stem = stem or (f"p{part:08d}" if part is not None else self.item)
+        entry = write_table(
+            self.folder, table, data, stem=f"{unit}/{stem}" if unit else stem, unit=unit, part=self.part if part is None else part
+        )
+        self.files.append((table.name, entry))
+
+    def attach(self, table: Table, name: str, write: Callable[[Path], None], *, unit: str = "") -> str:
+        """Write a file that is no table; later steps find it by `name`. Returns its path in the run folder."""
+        attachment = attach_file(self.folder, table, name, write)
+        self.attached.append((table.name, unit, attachment))
+        return attachment.path
+
+    def count(
+        self,
+        source: str,
+        rows_in: int,
+        kept: int,
+        dropped: Mapping[str, tuple[int, int]] | None = None,
+        quarantined: int = 0,
+    ) -> None:
+        """Account for rows of one source; `dropped` maps a reason to (documents, bytes). Raises StepError on a gap."""
+        lost = sum(documents for documents, _ in (dropped or {}).values())
+        if rows_in != kept + lost + quarantined:
+            raise StepError(
+                f"{self.item}, source {source}: {rows_in} rows came in, but {kept} kept + {lost} dropped "
+                f"+ {quarantined} quarantined are {kept + lost + quarantined}; rows may not vanish"
+            )
+        self.counts.append(
+            {"source": source, "rows_in": rows_in, "kept": kept, "dropped": dict(dropped or {}), "quarantined": quarantined}
+        )
+
+    def removed_bytes(self, source: str, reason: str, num_bytes: int) -> None:
+        """Account for bytes that an edit removed from kept documents."""
+        if num_bytes:
+            edit = {"source": source, "rows_in": 0, "kept": 0, "dropped": {reason: (0, num_bytes)}, "quarantined": 0}
+            self.counts.append(edit)
+
+    def read_text(self, num_bytes: int) -> None:
+        """Account for document text that was read."""
+        self.text_bytes_read += num_bytes
+
+
+@dataclass(frozen=True)
+class ArtefactRecord:
+    """What is known of a trained artefact: held-out accuracy, and settings and counts as JSON values."""
+
+    quality: float | None
+    record: dict[str, Any]
+    text_bytes_read: int = 0
+
+
+def fingerprint(payload: JSON) -> str:
+    """SHA-256 of a payload of plain values, independent of the order of keys."""
+    return hashlib.sha256(json.dumps(payload, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass
+class _Job:
+    """One task with the fingerprints of the units that it will do."""
+
+    item: str
+    part: Part | None
+    todo: dict[str, JSON]
+    payloads: dict[str, JSON]
+    inputs: dict[str, tuple[Path, ...]]
+
+
+class Context:
+    """What a step's `run` is given: the config, the run folder, and three ways to have work done."""
+
+    def __init__(self, folder: Path, config: Config, step: str, version: int, pool: Pool, book: Book, *, rerun: bool = False) -> None:
+        self.folder, self.config, self.step, self.version = folder, config, step, version
+        self.pool, self.book, self.rerun = pool, book, rerun
+        self.parts: list[Part] = load_parts(folder, config)
+        self._made: dict[str, list[Record]] = {}
+
+    @property
+    def seed(self) -> int:
+        """The run's seed."""
+        return self.config.seed
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that one task may use for tables."""
+        return self.config.memory_mb * 2**20
+
+    def files(self, table: Table) -> tuple[Path, ...]:
+        """Files of a published table."""
+        return load_manifest(self.folder, table.name).paths(self.folder)
+
+    def read(self, table: Table) -> pa.Table:
+        """A published table in memory; for small tables."""
+        return read_table(self.folder, table)
+
+    def per_part(
+        self,
+        work: Work,
+        *,
+        writes: tuple[Table, ...],
+        units: Mapping[str, JSON] | Callable[[Part], Mapping[str, JSON]],
+        reads: tuple[Table, ...] = (),
+        over_text: bool = True,
+        extra: Any = None,
+        inputs: Mapping[str, str] | None = None,
+    ) -> None:
+        """Do `work` for every part and unit that is not done yet, and publish `writes`.
+
+        Settings of a step `over_text` that differ from those it was done with raise DriftError unless a rerun was
+        asked for, since reading all text again is dear. `units` may depend on the part, but not their names. `inputs`
+        names further things that the result depends on.
+        """
+        jobs = []
+        manifests = {t.name: load_manifest(self.folder, t.name) for t in reads}
+        by_part = {name: _entries_by_part(m) for name, m in manifests.items()}
+        for part in self.parts:
+            entries = {name: found.get(part.id, []) for name, found in by_part.items()}
+            identity = {
+                "part": [part.id, part.file_hash, part.first_row_group, part.num_row_groups, part.text_column],
+                "reads": {name: [[f.unit, f.sha256] for f in files] for name, files in entries.items()},
+                "inputs": dict(inputs or {}),
+            }
+            paths = {name: tuple(self.folder / f.path for f in files) for name, files in entries.items()}
+            jobs.append(self._job(part.item, part, units(part) if callable(units) else units, identity, paths))
+        if over_text:
+            self._refuse_drift(jobs)
+        self._run(work, jobs, writes, extra, list(jobs[0].payloads) if jobs else [])
+
+    def batches(
+        self,
+        work: Work,
+        *,
+        writes: tuple[Table, ...],
+        items: Mapping[str, JSON],
+        reads: tuple[Table, ...] = (),
+        extra: Any = None,
+        inputs: Mapping[str, str] | None = None,
+    ) -> None:
+        """Do `work` for every named item whose settings or inputs are new, and publish `writes`."""
+        manifests = {t.name: load_manifest(self.folder, t.name) for t in reads}
+        identity = {"reads": {n: m.digest for n, m in manifests.items()}, "inputs": dict(inputs or {})}
+        paths = {n: m.paths(self.folder) for n, m in manifests.items()}
+        jobs = [self._job(item, None, {"": settings}, identity, paths) for item, settings in items.items()]
+        self._run(work, jobs, writes, extra, [""])
+
+    def gather(
+        self,
+        work: Work,
+        *,
+        writes: tuple[Table, ...],
+        settings: JSON,
+        reads: tuple[Table, ...] = (),
+        extra: Any = None,
+        inputs: Mapping[str, str] | None = None,
+    ) -> None:
+        """Do `work` once over whole tables, again whenever a setting or an input changed, and publish `writes`."""
+        item = f"all-{work.__name__}"
+        self.batches(work, writes=writes, items={item: settings}, reads=reads, extra=extra, inputs=inputs)
+
+    def artefact(self, name: str, settings: JSON, trained_on: Sequence[str], make: Callable[[Path], ArtefactRecord]) -> Path:
+        """A trained file, made once and frozen. Changed settings raise DriftError unless a rerun was asked for."""
+        from midmix.frozen import frozen_artefact
+
+        return frozen_artefact(self, name, settings, trained_on, make)
+
+    # -- how it is done
+
+    def record_path(self, unit: str, item: str) -> Path:
+        """Where the record of a unit of this step lies."""
+        return self.folder / "records" / self.step / (unit or "_") / f"{item}.json"
+
+    def _job(
+        self, item: str, part: Part | None, units: Mapping[str, JSON], identity: JSON, paths: dict[str, tuple[Path, ...]]
+    ) -> _Job:
+        payloads = {unit: {"settings": settings, "version": self.version, **identity} for unit, settings in units.items()}
+        todo = {u: s for u, s in units.items() if not self._is_done(u, item, payloads[u])}
+        return _Job(item, part, todo, payloads, paths)
+
+    def _is_done(self, unit: str, item: str, payload: JSON) -> bool:
+        record = Record.load(self.record_path(unit, item))
+        if record is None or record.fingerprint != fingerprint(payload):
+            return False
+        return all((self.folder / path).exists() for path in record.paths())
+
+    def _refuse_drift(self, jobs: list[_Job]) -> None:
+        if self.rerun:
+            return
+        for job in jobs:
+            for unit in job.todo:
+                before = Record.load(self.record_path(unit, job.item))
+                if before is None:
+                    continue
+                now = job.payloads[unit]
+                changes = _differences(before.payload, now, ("settings", "version"))
+                if changes:
+                    redone = [j for j in jobs if unit in j.todo]
+                    text = sum(j.part.text_bytes for j in redone if j.part)
+                    raise DriftError(
+                        f"step {self.step}{f', {unit}' if unit else ''}: done with other settings: {'; '.join(changes)}. "
+                        f"Doing it again reads {text / 1e6:,.1f} MB of text in {len(redone)} parts. "
+                        f"Add --rerun to do so, or put the setting back."
+                    )
+
+    def _run(self, work: Work, jobs: list[_Job], writes: tuple[Table, ...], extra: Any, units: list[str]) -> None:
+        open_jobs = [job for job in jobs if job.todo]
+        previous = {t.name: load_manifest(self.folder, t.name).paths(self.folder) for t in writes}
+        calls = [
+            (work, Task(j.item, j.part, j.todo, j.inputs, previous, extra, self.folder, self.memory_bytes, self.seed),
+             {u: (fingerprint(j.payloads[u]), j.payloads[u], self.record_path(u, j.item)) for u in j.todo})
+            for j in open_jobs
+        ]  # fmt: skip
+        self.pool.map(perform, calls, title=self.step, total=len(jobs), sizes=[_size(j) for j in open_jobs])
+        records: list[tuple[str, _Job, Record]] = []
+        for unit in units:
+            for job in jobs:
+                record = Record.load(self.record_path(unit, job.item))
+                if record is None:
+                    raise StepError(f"step {self.step}, {job.item}: finished without a record; run it again")
+                records.append((unit, job, record))
+        for unit, job, record in records:
+            self.book.add_step_row(self.step, job.item, unit, job.part, record, done=unit in job.todo)
+        self.book.add_counts(self.step, [r for unit, _, r in records if unit == units[0]] if units else [])
+        self._publish(writes, [r for _, _, r in records])
+
+    def _publish(self, writes: tuple[Table, ...], records: list[Record]) -> None:
+        for table in writes:
+            made = self._made.setdefault(table.name, [])
+            made.extend(records)
+            files = tuple(f for r in made for f in r.files.get(table.name, []))
+            attached = tuple(a for r in made for a in r.attached.get(table.name, []))
+            publish(self.folder, Manifest(table.name, files, attached))
+
+
+def _entries_by_part(manifest: Manifest) -> dict[int | None, list[FileEntry]]:
+    found: dict[int | None, list[FileEntry]] = {}
+    for entry in manifest.files:
+        found.setdefault(entry.part, []).append(entry)
+    return found
+
+
+def _size(job: _Job) -> int:
+    return job.part.text_bytes if job.part else 0
+
+
+def _differences(before: JSON, now: JSON, fields: tuple[str, ...]) -> list[str]:
+    """`field: was x, is y` for every leaf that differs, within the named fields."""
+    changes: list[str] = []
+
+    def walk(name: str, old: JSON, new: JSON) -> None:
+        if isinstance(old, dict) and isinstance(new, dict):
+            for key in sorted(old.keys() | new.keys()):
+                walk(f"{name}.{key}", old.get(key), new.get(key))
+        elif old != new:
+            changes.append(f"{name} was {json.dumps(old)}, is {json.dumps(new)}")
+
+    for name in fields:
+        walk(name, before.get(name), json.loads(json.dumps(now.get(name))))
+    return changes
+
+
+def perform(work: Work, task: Task, records: dict[str, tuple[str, JSON, Path]]) -> None:
+    """Do one task in this process and write the records of its units, last of all."""
+    import time
+
+    output = Output(task.folder, task.item, task.part.id if task.part else None)
+    start = time.process_time()
+    work(task, output)
+    seconds = time.process_time() - start
+    first = True
+    for unit, (print_, payload, path) in records.items():
+        record = Record(print_, payload)
+        for table, entry in output.files:
+            if entry.unit == unit or (first and entry.unit not in records):
+                record.files.setdefault(table, []).append(entry)
+        for table, of_unit, attachment in output.attached:
+            if of_unit == unit or (first and of_unit not in records):
+                record.attached.setdefault(table, []).append(attachment)
+        record.counts = output.counts
+        if first:
+            record.cpu_seconds, record.text_bytes_read = round(seconds, 3), output.text_bytes_read
+        record.save(path, scratch=task.scratch)
+        first = False

@@ -1,0 +1,107 @@
+"""The table at the end of a run: what came in, what went and why, and what was decided on which evidence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from midmix.artifact import is_made
+from midmix.run import Run
+from midmix.show import rows_of
+
+
+def print_summary(run: Run) -> None:
+    """Print what the run has so far, and the next commands worth typing."""
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    _print_documents(run, console)
+    if is_made(run.folder, "tokens"):
+        _print_domains(run, console)
+    if is_made(run.folder, "evidence"):
+        _print_evidence(run, console)
+    _print_places(run, console)
+
+
+def _rows(run: Run, query: str) -> list[dict[str, Any]]:
+    return list(rows_of(run.sql(query)))
+
+
+def _print_documents(run: Run, console: Any) -> None:
+    from rich.table import Table
+
+    table = Table("source", "rows", "set aside", "dropped", "kept", "kept MB", title="documents", title_justify="left", show_edge=False)
+    rows = _rows(
+        run,
+        """SELECT s.source, coalesce(i.rows_in, 0) AS rows_in, coalesce(i.rows_quarantined, 0) AS quarantined,
+             d.rows_dropped + coalesce(a.rows_dropped, 0) AS dropped, coalesce(a.rows_kept, d.rows_kept) AS kept,
+             (SELECT sum(num_bytes) / 1e6 FROM curated c WHERE c.source = s.source) AS megabytes
+           FROM sources s LEFT JOIN (FROM ledger WHERE step = 'ingest') i USING (source)
+             LEFT JOIN (FROM ledger WHERE step = 'decide') d USING (source)
+             LEFT JOIN (FROM ledger WHERE step = 'apply') a USING (source)
+           ORDER BY s.position""",
+    )
+    for row in rows:
+        table.add_row(*(_cell(v) for v in row.values()))
+    console.print(table)
+    reasons = _rows(
+        run,
+        """SELECT reason, sum(documents) AS documents FROM drops WHERE step IN ('decide', 'apply') GROUP BY reason
+           HAVING sum(documents) > 0 ORDER BY documents DESC, reason LIMIT 12""",
+    )
+    if reasons:
+        table = Table("dropped for (first reason)", "documents", show_edge=False)
+        for row in reasons:
+            table.add_row(row["reason"], _cell(row["documents"]))
+        console.print()
+        console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,.1f}" if isinstance(value, float) else f"{int(value):,}" if not isinstance(value, str) else value
+
+
+def _print_domains(run: Run, console: Any) -> None:
+    from rich.table import Table
+
+    table = Table(
+        "domain", "tokens", "natural", "baseline", "chosen", "90% interval", "epochs", title="tokens and weights",
+        title_justify="left", show_edge=False,
+    )  # fmt: skip
+    rows = _rows(
+        run,
+        """WITH t AS (SELECT domain, sum(num_tokens)::BIGINT AS tokens FROM tokens WHERE split = 'train' AND tokenizer = 'main' GROUP BY domain),
+             w AS (PIVOT (SELECT mixture, domain, weight FROM weights) ON mixture IN ('natural', 'baseline', 'optimum') USING first(weight))
+           SELECT domain, tokens, natural, baseline, optimum, o.low, o.high, o.epochs, o.at_cap FROM t LEFT JOIN w USING (domain)
+             LEFT JOIN (FROM weights WHERE mixture = 'optimum') o USING (domain) ORDER BY domain""",
+    )
+    for r in rows:
+        interval = "-" if r["low"] is None else f"{r['low']:.3f} - {r['high']:.3f}"
+        epochs = "-" if r["epochs"] is None else f"{r['epochs']:.2f}{' (cap)' if r['at_cap'] else ''}"
+        shares = ("-" if r[m] is None else f"{r[m]:.3f}" for m in ("natural", "baseline", "optimum"))
+        table.add_row(r["domain"], _cell(r["tokens"]), *shares, interval, epochs)
+    console.print()
+    console.print(table)
+
+
+def _print_evidence(run: Run, console: Any) -> None:
+    console.print("\nevidence")
+    for row in _rows(
+        run,
+        "SELECT * FROM evidence WHERE subject = 'overall' OR claim LIKE 'gain_over%' OR claim = 'retention_rise' ORDER BY subject <> 'overall', subject, claim",
+    ):
+        console.print(f"  {row['verdict']:<14} {row['words']}")
+
+
+def _print_places(run: Run, console: Any) -> None:
+    folder = run.folder
+    console.print()
+    if is_made(folder, "exports"):
+        console.print(f"plan     {folder / 'export'}")
+    if (folder / "report.html").exists():
+        console.print(f"report   {folder / 'report.html'}")
+    console.print("next     " + f'midmix sql {folder} "SELECT reason, count(*) AS documents FROM decisions GROUP BY ALL ORDER BY 2 DESC"')
+    console.print(f"         midmix sample {folder} --where \"reason = 'duplicate.near'\" -n 3")
+    done = is_made(folder, "plan")
+    console.print(f"         midmix {'export' if done else 'status'} {folder}" + (" --to megatron,olmo-core,hf --dest anneal-data" if done else ""))
