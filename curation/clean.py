@@ -45,7 +45,9 @@ def clean_documents(task: Task, edits: Sequence[str]) -> CleanDocuments:
     return apply_edits(raw, task.inputs["spans"], edits)
 
 
-def clean_rows(part: Part, keys: npt.NDArray[np.uint64], span_files: Sequence[Path], edits: Sequence[str]) -> pa.LargeStringArray:
+def clean_rows(
+    part: Part, keys: npt.NDArray[np.uint64], span_files: Sequence[Path], edits: Sequence[str]
+) -> pa.LargeStringArray:
     """Clean text of some documents of one part (keys ascending); `span_files` are the part's files of SPANS."""
     texts = read_rows(part, (keys & np.uint64(ROW_MASK)).astype(np.int64))
     raw = Documents(keys, texts, part.source, part.kind, texts.nbytes)
@@ -122,7 +124,11 @@ def text_buffers(texts: pa.LargeStringArray) -> tuple[npt.NDArray[np.int64], npt
     if texts.type != TEXT:
         texts = texts.cast(TEXT)
     _, offsets, data = texts.buffers()
-    first = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1] if len(texts) else np.zeros(1, np.int64)
+    first = (
+        np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+        if len(texts)
+        else np.zeros(1, np.int64)
+    )
     return first, np.frombuffer(data, np.uint8) if data is not None and data.size else np.zeros(1, np.uint8)
 
 

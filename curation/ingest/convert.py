@@ -36,7 +36,11 @@ Row = dict[str, str | None]
 
 def convert(location: str, source: Source, destination: Path, part_bytes: int) -> int:
     """Write the parquet copy of a file and return the bytes of text in it. Bad rows are kept, with their reason."""
-    rows = _parquet_rows(location, source) if location.lower().endswith((".parquet", ".pq")) else _jsonl_rows(location, source)
+    rows = (
+        _parquet_rows(location, source)
+        if location.lower().endswith((".parquet", ".pq"))
+        else _jsonl_rows(location, source)
+    )
     total = 0
     with pq.ParquetWriter(destination, SCHEMA, compression="zstd", compression_level=3, use_dictionary=False) as writer:
         for group in _groups(rows, max(part_bytes // ROW_GROUPS_PER_PART, 1)):

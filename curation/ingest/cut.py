@@ -13,7 +13,13 @@ from midmix.errors import InputError
 from midmix.parts import open_parquet
 
 Row = dict[str, Any]
-TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, pa.types.is_binary, pa.types.is_large_binary)
+TEXT_TYPES = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_binary,
+    pa.types.is_large_binary,
+)
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,7 @@ def read_part(task: Task, output: Output) -> None:
 def _documents(part: Part, rows: Any, texts: pa.LargeStringArray, others: pa.Table) -> pa.Table:
     offsets, data = text_buffers(texts)
     view = memoryview(data)  # type: ignore[arg-type]
-    hashes = [
-        hashlib.blake2b(view[offsets[i] : offsets[i + 1]], digest_size=16).digest() for i in range(len(texts))
-    ]
+    hashes = [hashlib.blake2b(view[offsets[i] : offsets[i + 1]], digest_size=16).digest() for i in range(len(texts))]
     columns = {
         "doc": rows.astype(np.uint64) + np.uint64(doc_key(part.id, 0)),
         "content_hash": pa.array(hashes, pa.binary(16)),
@@ -118,7 +116,9 @@ def _as_strings(data: pa.Table, name: str, rows: int) -> pa.Array:
     values = data[name].combine_chunks()
     if pa.types.is_string(values.type) or pa.types.is_integer(values.type):
         return values.cast(pa.string())
-    return pa.array([None if v is None else v if isinstance(v, str) else to_json(v) for v in values.to_pylist()], pa.string())
+    return pa.array(
+        [None if v is None else v if isinstance(v, str) else to_json(v) for v in values.to_pylist()], pa.string()
+    )
 
 
 def _bad_row(part: Part, row: int, reason: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -82,10 +83,8 @@ class Identities:
         self._path = folder / "state" / "files.json"
         self._scratch = folder / "scratch"
         self._known: dict[str, list[Any]] = {}
-        try:
+        with contextlib.suppress(OSError, ValueError):  # without memory of earlier hashes every file is hashed again
             self._known = json.loads(self._path.read_text())
-        except (OSError, ValueError):
-            pass  # no memory of earlier hashes: every file is hashed again
 
     def identify(self, location: str) -> tuple[int, str]:
         """Size in bytes and identity: SHA-256 of a local file, the store's etag of a remote one."""

@@ -32,7 +32,11 @@ def run(context: Context) -> None:
     context.gather(
         cut_parts,
         writes=(PARTS, SOURCES, QUARANTINE),
-        settings={"files": [as_settings(f) for f in files], "sources": _source_rows(config), "part_bytes": config.part_bytes},
+        settings={
+            "files": [as_settings(f) for f in files],
+            "sources": _source_rows(config),
+            "part_bytes": config.part_bytes,
+        },
         extra={(f.source, f.path): (f.location, copies.get((f.source, f.path))) for f in files},
     )
     context.parts = load_parts(context.folder, config)
@@ -137,7 +141,9 @@ def cut_parts(task: Task, output: Output) -> None:
         output.table(QUARANTINE, pa.Table.from_pylist(bad, QUARANTINE.schema()), stem="files")
 
 
-def _part_row(file: dict[str, Any], sources: dict[str, Any], cut: Any, column: str, stored: str | None) -> dict[str, Any]:
+def _part_row(
+    file: dict[str, Any], sources: dict[str, Any], cut: Any, column: str, stored: str | None
+) -> dict[str, Any]:
     return {
         "part": -1,
         "source": file["source"],

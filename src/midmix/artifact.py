@@ -67,15 +67,15 @@ class Manifest:
     @property
     def digest(self) -> str:
         """A hash of the content: of the files' hashes in order, not of where they lie."""
-        text = "\n".join([f"{f.part}|{f.unit}|{f.sha256}" for f in self.files] + [f"{a.name}|{a.sha256}" for a in self.attached])
+        text = "\n".join(
+            [f"{f.part}|{f.unit}|{f.sha256}" for f in self.files] + [f"{a.name}|{a.sha256}" for a in self.attached]
+        )
         return hashlib.sha256(text.encode()).hexdigest()
 
     def paths(self, folder: Path, *, part: int | None = None, unit: str | None = None) -> tuple[Path, ...]:
         """Absolute paths of the files; of one part or unit when given."""
         return tuple(
-            folder / f.path
-            for f in self.files
-            if (part is None or f.part == part) and (unit is None or f.unit == unit)
+            folder / f.path for f in self.files if (part is None or f.part == part) and (unit is None or f.unit == unit)
         )
 
 

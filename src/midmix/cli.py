@@ -20,11 +20,17 @@ app = typer.Typer(
     "Start: midmix demo --out demo-run, or midmix init > config.yaml and midmix run config.yaml --out my-run.",
 )
 
-ConfigPath = Annotated[Path, typer.Argument(help="the YAML config; `midmix init` writes a commented one", show_default=False)]
+ConfigPath = Annotated[
+    Path, typer.Argument(help="the YAML config; `midmix init` writes a commented one", show_default=False)
+]
 RunFolder = Annotated[Path, typer.Argument(help="a run folder", show_default=False)]
 Out = Annotated[Path, typer.Option(help="the run folder; an earlier run there is resumed or grown", show_default=False)]
-Set = Annotated[list[str] | None, typer.Option("--set", help="override a config value: dedup.jaccard=0.7", show_default=False)]
-Workers = Annotated[int | None, typer.Option(min=1, help="worker processes; results do not depend on it", show_default="all cores")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", help="override a config value: dedup.jaccard=0.7", show_default=False)
+]
+Workers = Annotated[
+    int | None, typer.Option(min=1, help="worker processes; results do not depend on it", show_default="all cores")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="fail when any file or row had to be set aside")]
 Rerun = Annotated[bool, typer.Option("--rerun", help="do steps over text again where their settings changed")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="print parts, bytes, memory and time per step; do nothing")]
@@ -71,7 +77,9 @@ def _print_costs(config: Any, steps: Any, workers: int | None) -> None:
     sources = survey(config)
     table = Table("source", "files", "parts", "rows", "text MB", show_edge=False)
     for s in sources:
-        table.add_row(s.source, f"{s.files:,}", f"{s.parts:,}", f"{s.rows:,}" if s.rows else "?", f"{s.text_bytes / 1e6:,.1f}")
+        table.add_row(
+            s.source, f"{s.files:,}", f"{s.parts:,}", f"{s.rows:,}" if s.rows else "?", f"{s.text_bytes / 1e6:,.1f}"
+        )
     console.print(table)
     for s in sources:
         for reason in s.unreadable:
@@ -84,7 +92,9 @@ def _print_costs(config: Any, steps: Any, workers: int | None) -> None:
     console.print("Estimates from rates measured on one machine; nothing was read but footers, nothing was written.")
 
 
-FirstStep = Annotated[str | None, typer.Option("--from", help="first step; tables before it must be there", show_default=False)]
+FirstStep = Annotated[
+    str | None, typer.Option("--from", help="first step; tables before it must be there", show_default=False)
+]
 LastStep = Annotated[str | None, typer.Option("--until", help="last step", show_default=False)]
 
 
@@ -118,7 +128,9 @@ def mix(
 @app.command(epilog="Example: midmix export my-run --to megatron,olmo-core --dest /data/anneal")
 def export(
     folder: RunFolder,
-    to: Annotated[str, typer.Option(help="trainers, comma-separated: megatron, olmo-core, hf")] = "megatron,olmo-core,hf",
+    to: Annotated[
+        str, typer.Option(help="trainers, comma-separated: megatron, olmo-core, hf")
+    ] = "megatron,olmo-core,hf",
     dest: Annotated[Path, typer.Option(help="folder to write into", show_default=False)] = Path("export"),
     debug: Debug = False,
 ) -> None:
@@ -129,7 +141,7 @@ def export(
         typer.echo(path)
 
 
-@app.command(epilog="Example: midmix sql my-run \"SELECT source, count(*) FROM documents GROUP BY ALL\" --format csv")
+@app.command(epilog='Example: midmix sql my-run "SELECT source, count(*) FROM documents GROUP BY ALL" --format csv')
 def sql(
     folder: RunFolder,
     query: Annotated[str, typer.Argument(help="one SELECT", show_default=False)],
@@ -230,7 +242,9 @@ def demo(
 
 @app.command(epilog="Example: midmix init > config.yaml")
 def init(
-    path: Annotated[Path | None, typer.Argument(help="file to write; nothing is overwritten", show_default="standard output")] = None,
+    path: Annotated[
+        Path | None, typer.Argument(help="file to write; nothing is overwritten", show_default="standard output")
+    ] = None,
     debug: Debug = False,
 ) -> None:
     """Write a commented config."""
@@ -269,7 +283,9 @@ def _guarded(call: Callable[[], Any], *, debug: bool) -> int:
     except Exception as error:
         if debug:
             raise
-        print(f"midmix: {type(error).__name__}: {error}\nThis is a fault of midmix; --debug shows where.", file=sys.stderr)
+        print(
+            f"midmix: {type(error).__name__}: {error}\nThis is a fault of midmix; --debug shows where.", file=sys.stderr
+        )
         return 1
     return 0
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
@@ -81,47 +82,47 @@ class Raters(Section):
 
 
 class Dedup(Section):
-    jaccard: float = Field(0.8, gt=0, le=1)
-    ngram: int = Field(5, ge=1, le=32)
-    bands: int = Field(20, ge=1, le=256)
-    rows: int = Field(5, ge=1, le=32)
-    permutations: int | None = Field(None, ge=2, le=1024)
+    jaccard: float = Field(default=0.8, gt=0, le=1)
+    ngram: int = Field(default=5, ge=1, le=32)
+    bands: int = Field(default=20, ge=1, le=256)
+    rows: int = Field(default=5, ge=1, le=32)
+    permutations: int | None = Field(default=None, ge=2, le=1024)
     seed: int = 1
 
 
 class Leaks(Section):
-    ngram: int = Field(13, ge=2, le=64)
-    min_words: int = Field(5, ge=1)
-    min_overlap: float = Field(0.5, gt=0, le=1)
+    ngram: int = Field(default=13, ge=2, le=64)
+    min_words: int = Field(default=5, ge=1)
+    min_overlap: float = Field(default=0.5, gt=0, le=1)
 
 
 class Proxy(Section):
     """The proxy models and how they train. The vocabulary is the tokenizer's."""
 
-    layers: int = Field(2, ge=1)
-    width: int = Field(64, ge=8)
-    feed_forward: int | None = Field(None, ge=8)
-    heads: int = Field(4, ge=1)
-    sequence_length: int = Field(128, ge=8)
-    batch_sequences: int = Field(16, ge=1)
-    tokens: int = Field(2_000_000, ge=1)
-    learning_rate: float = Field(8e-3, gt=0)
-    warmup_fraction: float = Field(0.05, ge=0, lt=1)
-    decay_fraction: float = Field(0.5, ge=0, le=1)
-    weight_decay: float = Field(0.1, ge=0)
-    clip: float = Field(1.0, gt=0)
-    runs: int = Field(16, ge=4)
-    seeds: int = Field(2, ge=1)
-    rows_per_batch: int = Field(8, ge=1)
-    threads: int = Field(1, ge=1)
-    heldout_tokens: int = Field(32_768, ge=1)
+    layers: int = Field(default=2, ge=1)
+    width: int = Field(default=64, ge=8)
+    feed_forward: int | None = Field(default=None, ge=8)
+    heads: int = Field(default=4, ge=1)
+    sequence_length: int = Field(default=128, ge=8)
+    batch_sequences: int = Field(default=16, ge=1)
+    tokens: int = Field(default=2_000_000, ge=1)
+    learning_rate: float = Field(default=8e-3, gt=0)
+    warmup_fraction: float = Field(default=0.05, ge=0, lt=1)
+    decay_fraction: float = Field(default=0.5, ge=0, le=1)
+    weight_decay: float = Field(default=0.1, ge=0)
+    clip: float = Field(default=1.0, gt=0)
+    runs: int = Field(default=16, ge=4)
+    seeds: int = Field(default=2, ge=1)
+    rows_per_batch: int = Field(default=8, ge=1)
+    threads: int = Field(default=1, ge=1)
+    heldout_tokens: int = Field(default=32_768, ge=1)
 
 
 class Target(Section):
     set: str | None = None
     domain: str | None = None
     metric: Literal["bpb"] = "bpb"
-    weight: float = Field(1.0, gt=0)
+    weight: float = Field(default=1.0, gt=0)
 
     @model_validator(mode="after")
     def _one_of(self) -> Target:
@@ -133,13 +134,13 @@ class Target(Section):
 class Retain(Section):
     set: str
     metric: Literal["bpb"] = "bpb"
-    max_rise: float = Field(0.01, ge=0)
+    max_rise: float = Field(default=0.01, ge=0)
 
 
 class Mixture(Section):
     tokens: int = Field(ge=1)
-    sequence_length: int = Field(2048, ge=8)
-    global_batch_sequences: int = Field(64, ge=1)
+    sequence_length: int = Field(default=2048, ge=8)
+    global_batch_sequences: int = Field(default=64, ge=1)
     max_epochs: dict[str, float] = {"default": 4.0}
     baseline: dict[str, float] | None = None
     replay: dict[str, float] | None = None
@@ -162,9 +163,9 @@ class Config(Section):
     """The whole config. `base` is the folder that relative paths start from."""
 
     sources: dict[str, Source] = Field(min_length=1)
-    part_bytes: int = Field(128 * 2**20, ge=1024)
+    part_bytes: int = Field(default=128 * 2**20, ge=1024)
     seed: int = 1
-    memory_mb: int = Field(2048, ge=64)
+    memory_mb: int = Field(default=2048, ge=64)
     survivor: tuple[str, ...] = ()
     raters: Raters = Raters()
     rules: dict[Kind, tuple[str, ...]] = {}
@@ -174,8 +175,8 @@ class Config(Section):
     benchmarks: dict[str, str] = {}
     leaks: Leaks = Leaks()
     tokenizers: dict[Literal["main", "proxy"], str] = {}
-    heldout_fraction: float = Field(0.02, gt=0, lt=0.5)
-    shard_tokens: int = Field(100_000_000, ge=1)
+    heldout_fraction: float = Field(default=0.02, gt=0, lt=0.5)
+    shard_tokens: int = Field(default=100_000_000, ge=1)
     checkpoint: str | None = None
     proxy: Proxy | None = None
     domains: dict[str, str] = {}
@@ -185,12 +186,12 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names(self) -> Config:
-        import re
-
         for section, names in (("sources", self.sources), ("domains", self.domains), ("benchmarks", self.benchmarks)):
             for name in names:
                 if not re.match(NAME, name) or name.isdecimal():
-                    raise ValueError(f"{section}: {name!r} is no name; use a-z, 0-9, '_', '.', '-', and not digits alone")
+                    raise ValueError(
+                        f"{section}: {name!r} is no name; use a-z, 0-9, '_', '.', '-', and not digits alone"
+                    )
         for field, names_used in (
             ("survivor", self.survivor),
             ("raters.kind", self.raters.kind.sources if self.raters.kind else ()),
@@ -202,13 +203,14 @@ class Config(Section):
         clash = set(self.domains) & set(self.sources)
         if clash:
             raise ValueError(f"domains: {sorted(clash)[0]!r} is a source; what no domain takes is its source's domain")
-        sets = self.evaluation_sets
-        if len(sets) != len(self.benchmarks) + len(
-            {*(self.mixture.targets if self.mixture else ()), *(self.mixture.retain if self.mixture else ())}
-            - {n for n, t in (self.mixture.targets if self.mixture else {}).items() if t.set is None}
-        ):
-            raise ValueError("benchmarks, targets and retain share a name; every evaluation set needs its own")
+        self._refuse_shared_names()
         return self
+
+    def _refuse_shared_names(self) -> None:
+        targets = {n for n, t in self.mixture.targets.items() if t.set is not None} if self.mixture else set()
+        names = [*self.benchmarks, *targets, *(self.mixture.retain if self.mixture else ())]
+        if len(set(names)) != len(names):
+            raise ValueError("benchmarks, targets and retain share a name; every evaluation set needs its own")
 
     @property
     def base(self) -> Path:
@@ -250,37 +252,19 @@ def nearest(name: str, known: Any) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(map(str, known))}"
 
 
-def _model_at(location: tuple[int | str, ...]) -> type[BaseModel] | None:
-    """The section that a pydantic error location points into."""
-    model: Any = Config
-    for name in location:
-        if not (isinstance(model, type) and issubclass(model, BaseModel)):
-            return None
-        field = model.model_fields.get(str(name))
-        if field is None:
-            return None
-        candidates = [field.annotation, *get_args(field.annotation)]
-        models = [c for c in candidates if isinstance(c, type) and issubclass(c, BaseModel)]
-        if not models and get_args(field.annotation):  # a dict of sections: skip over the user's own name
-            return _InDict(get_args(field.annotation)[-1])  # type: ignore[return-value]
-        model = models[0] if models else None
-    return model if isinstance(model, type) else None
-
-
-class _InDict:
-    def __init__(self, model: Any) -> None:
-        self.model = model
-
-
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    for length in range(len(location), -1, -1):
-        found = _model_at(location[:length])
-        if isinstance(found, _InDict):
-            inner = found.model
-            return list(inner.model_fields) if isinstance(inner, type) and issubclass(inner, BaseModel) else []
-        if found is not None:
-            return list(found.model_fields)
-    return []
+    """Keys of the section that a pydantic error location points into; names that users choose are skipped over."""
+    annotation: Any = Config
+    for name in location:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            field = annotation.model_fields.get(str(name))
+            annotation = field.annotation if field else None
+        elif get_origin(annotation) is dict:
+            annotation = get_args(annotation)[1]
+        models = [a for a in get_args(annotation) if isinstance(a, type) and issubclass(a, BaseModel)]
+        if models and get_origin(annotation) is not dict:
+            annotation = models[0]
+    return list(annotation.model_fields) if isinstance(annotation, type) and issubclass(annotation, BaseModel) else []
 
 
 def _explain(error: Any, path: str) -> str:
@@ -297,7 +281,9 @@ def _explain(error: Any, path: str) -> str:
 def parse_config(values: Any, *, base: Path, name: str = "config") -> Config:
     """A checked config from plain values. Raises ConfigError that lists every fault."""
     if not isinstance(values, dict):
-        raise ConfigError(f"{name}: got {type(values).__name__}, expected a mapping with 'sources'. `midmix init` writes one.")
+        raise ConfigError(
+            f"{name}: got {type(values).__name__}, expected a mapping with 'sources'. `midmix init` writes one."
+        )
     try:
         config = Config.model_validate(values)
     except ValidationError as error:

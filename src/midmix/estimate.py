@@ -61,7 +61,11 @@ def survey(config: Config) -> list[SourceCost]:
             try:
                 if source.messages or source.template or not path.lower().endswith((".parquet", ".pq")):
                     size = _size(location)
-                    parts, text, largest = parts + max(size // config.part_bytes, 1), text + size, max(largest, config.part_bytes)
+                    parts, text, largest = (
+                        parts + max(size // config.part_bytes, 1),
+                        text + size,
+                        max(largest, config.part_bytes),
+                    )
                     continue
                 for cut in cut_file(location, source.text_column, config.part_bytes):
                     parts, rows, text = parts + 1, rows + cut.rows, text + cut.text_bytes

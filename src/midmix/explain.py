@@ -38,10 +38,12 @@ def find_document(run: Run, name: str) -> int:
             return int(keys[0][0])
         if keys:
             listed = ", ".join(format_key(k) for (k,) in keys[:10])
-            raise ConfigError(f"{name!r} names {'more than 10' if len(keys) > 10 else len(keys)} documents; ask by key: {listed}")
+            raise ConfigError(
+                f"{name!r} names {'more than 10' if len(keys) > 10 else len(keys)} documents; ask by key: {listed}"
+            )
     raise InputError(
         f"no document {name!r} in {run.folder}: it is no key (part:row), content hash, id or URL there. "
-        f"A row that could not be read is in `midmix sql {run.folder} \"FROM quarantine\"`."
+        f'A row that could not be read is in `midmix sql {run.folder} "FROM quarantine"`.'
     )
 
 
@@ -69,7 +71,9 @@ def explain(run: Run, name: str) -> Explanation:
             'SELECT c.*, i.question, i.answer FROM contamination c LEFT JOIN evaluation_items i USING ("set", item) '
             f'WHERE doc = {key} ORDER BY "set", item, field LIMIT 50',
         ),
-        spans=_rows(run, f"SELECT start_byte, end_byte, reason, replacement FROM spans WHERE doc = {key} ORDER BY ALL LIMIT 50"),
+        spans=_rows(
+            run, f"SELECT start_byte, end_byte, reason, replacement FROM spans WHERE doc = {key} ORDER BY ALL LIMIT 50"
+        ),
     )
 
 
@@ -89,7 +93,9 @@ def print_explanation(explanation: Explanation) -> None:
 
     console = Console(soft_wrap=True, highlight=False)
     document, verdict = explanation.document, explanation.verdict
-    console.print(Text(f"document {document['doc']}  {document['source']}  {document['path']} row {document['row']}", "bold"))
+    console.print(
+        Text(f"document {document['doc']}  {document['source']}  {document['path']} row {document['row']}", "bold")
+    )
     console.print(Text(_verdict_line(verdict)))
     for title, values in (("document", document), ("labels", explanation.labels), ("scores", explanation.scores)):
         _print_values(console, title, values)
@@ -128,5 +134,7 @@ def _print_rows(console: Any, title: str, rows: list[dict[str, Any]]) -> None:
     if rows:
         console.print(Text(f"\n{title}", "bold"))
         for row in rows:
-            values = (f"{k} {f'{v:.6g}' if isinstance(v, float) else str(v)[:120]}" for k, v in row.items() if v is not None)
+            values = (
+                f"{k} {f'{v:.6g}' if isinstance(v, float) else str(v)[:120]}" for k, v in row.items() if v is not None
+            )
             console.print(Text("  " + "  ".join(values)))

@@ -35,10 +35,12 @@ def frozen_artefact(
                 f"Add --rerun to train it again (all text is then classified again), or put the setting back."
             )
         _note(context, name, UnitRecord(known["hash"], asked), done=False)
-        return context.folder / known["path"]
+        return context.folder / str(known["path"])
     start = time.process_time()
     made: list[ArtefactRecord] = []
-    attachment = attach_file(context.folder, ARTEFACTS, f"{name.replace(':', '-')}.bin", lambda path: made.append(make(path)))
+    attachment = attach_file(
+        context.folder, ARTEFACTS, f"{name.replace(':', '-')}.bin", lambda path: made.append(make(path))
+    )
     rows[name] = {
         "name": name,
         "hash": attachment.sha256,

@@ -66,14 +66,14 @@ def cache_folder() -> Path:
     return folder
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache(FunctionCache):
     """numba's own cache of one function, which compiles again where an entry cannot be read."""
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         try:
-            return super().load_overload(signature, target_context)
+            return super().load_overload(signature, target_context)  # type: ignore[no-untyped-call]
         except Exception:  # whatever unpickling a cut-off or foreign file raises
-            self.flush()
+            self.flush()  # type: ignore[no-untyped-call]
             return None
 
 
@@ -87,9 +87,9 @@ def njit(function: Any = None, **options: Any) -> Any:
         raise TypeError(f"got {', '.join(forbidden)}, which would make results depend on the machine; leave it out")
     if function is None:
         return functools.partial(njit, **options)
-    numba.config.CACHE_DIR = str(cache_folder())
+    numba.config.CACHE_DIR = str(cache_folder())  # type: ignore[attr-defined]
     dispatcher = numba.njit(nogil=True, **options)(function)
-    dispatcher._cache = _Cache(function)
+    dispatcher._cache = _Cache(function)  # type: ignore[no-untyped-call]
     return dispatcher
 
 

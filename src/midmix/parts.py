@@ -97,7 +97,9 @@ def open_parquet(location: str) -> pq.ParquetFile:
             return pq.ParquetFile(fsspec.open(location, "rb").open())
         return pq.ParquetFile(location, memory_map=True)
     except FileNotFoundError:
-        raise InputError(f"{location}: no such file. It was there when it was ingested; put it back, or take it out of the config.") from None
+        raise InputError(
+            f"{location}: no such file. It was there when it was ingested; put it back, or take it out of the config."
+        ) from None
     except (pa.ArrowException, OSError) as error:
         raise InputError(f"{location}: no readable parquet file: {str(error).splitlines()[0]}") from None
 
@@ -109,7 +111,9 @@ def read_column(part: Part, column: str, row_groups: Sequence[int] | None = None
         try:
             data = file.read_row_groups(groups, columns=[column], use_threads=False).column(0)
         except (pa.ArrowException, OSError) as error:
-            raise InputError(f"{part.path}, row groups {groups[0]}-{groups[-1]}: {str(error).splitlines()[0]}") from None
+            raise InputError(
+                f"{part.path}, row groups {groups[0]}-{groups[-1]}: {str(error).splitlines()[0]}"
+            ) from None
     return _as_text(data.combine_chunks() if data.num_chunks != 1 else data.chunk(0))
 
 

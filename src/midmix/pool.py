@@ -16,10 +16,9 @@ from midmix.errors import MidmixError, StepError
 from midmix.progress import Progress
 
 # Every library in a worker gets one thread: parallel work is parts, and threads change the order of sums.
-ONE_THREAD = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS")
-} | {"TOKENIZERS_PARALLELISM": "false"}
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "RAYON_NUM_THREADS"), "1"
+) | {"TOKENIZERS_PARALLELISM": "false"}
 
 
 def _end_with_parent(parent: int) -> None:
@@ -91,7 +90,13 @@ class Pool:
         return self._executor
 
     def map(
-        self, function: Callable[..., None], calls: Sequence[tuple[Any, ...]], *, title: str, total: int, sizes: Sequence[int]
+        self,
+        function: Callable[..., None],
+        calls: Sequence[tuple[Any, ...]],
+        *,
+        title: str,
+        total: int,
+        sizes: Sequence[int],
     ) -> None:
         """Call `function(*call)` for each call; the first error ends it, after the running tasks."""
         with self.progress.step(title, total, total - len(calls), sum(sizes)) as advance:

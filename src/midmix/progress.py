@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 PLAIN_SECONDS = 10.0
 STATE_SECONDS = 0.5
@@ -25,19 +26,20 @@ class Progress:
     def say(self, line: str) -> None:
         """A plain line."""
         if not self.quiet:
-            print(line, file=sys.stderr, flush=True)
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
 
     @contextmanager
     def step(self, title: str, total: int, reused: int, num_bytes: int) -> Iterator[Callable[[int], None]]:
         """Follow `total` tasks of which `reused` are done already; yields a function to call with each one's bytes."""
         start = time.monotonic()
-        state = {"step": title, "done": reused, "total": total, "pid": os.getpid()}
+        state: dict[str, Any] = {"step": title, "done": reused, "total": total, "pid": os.getpid()}
         self._save(state, force=True)
         display = self._bar if self._terminal and not self.quiet and total > reused else self._lines
         with display(title, total, reused, num_bytes) as show:
 
             def advance(size: int) -> None:
-                state["done"] = int(state["done"]) + 1
+                state["done"] += 1
                 self._save(state)
                 show(size)
 
@@ -48,13 +50,14 @@ class Progress:
 
     @contextmanager
     def _bar(self, title: str, total: int, reused: int, num_bytes: int) -> Iterator[Callable[[int], None]]:
+        from rich import progress as rich_progress
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-        from rich.progress import MofNCompleteColumn, Progress as Bar
 
-        columns = [TextColumn("{task.description:<14}"), BarColumn()]
-        columns += [DownloadColumn(), TransferSpeedColumn()] if num_bytes else [MofNCompleteColumn()]
-        with Bar(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as bar:
+        columns = [rich_progress.TextColumn("{task.description:<14}"), rich_progress.BarColumn()]
+        rates = [rich_progress.DownloadColumn(), rich_progress.TransferSpeedColumn()]
+        columns += rates if num_bytes else [rich_progress.MofNCompleteColumn()]
+        left = rich_progress.TimeRemainingColumn()
+        with rich_progress.Progress(*columns, left, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(title, total=num_bytes or total, completed=0 if num_bytes else reused)
             yield lambda size: bar.update(task, advance=size if num_bytes else 1)
 
@@ -75,7 +78,7 @@ class Progress:
 
         yield show
 
-    def _save(self, state: dict[str, object], force: bool = False) -> None:
+    def _save(self, state: dict[str, Any], force: bool = False) -> None:
         now = time.monotonic()
         if force or now - self._written >= STATE_SECONDS:
             self._written = now

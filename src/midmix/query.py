@@ -43,7 +43,9 @@ def connect_capped(memory_bytes: int, spill: Path, threads: int = 1) -> duckdb.D
     return connection
 
 
-def connect(folder: Path, config: Config, *, memory_bytes: int = 1 << 30, threads: int = 2) -> duckdb.DuckDBPyConnection:
+def connect(
+    folder: Path, config: Config, *, memory_bytes: int = 1 << 30, threads: int = 2
+) -> duckdb.DuckDBPyConnection:
     """A connection with every view of the run, locked: it reads the run's files alone."""
     connection = connect_capped(memory_bytes, folder / "scratch" / "duckdb", threads)
     connection.execute(MACROS)
@@ -62,7 +64,9 @@ def connect(folder: Path, config: Config, *, memory_bytes: int = 1 << 30, thread
 
 def view_names(config: Config) -> list[str]:
     """Names of all views, in the order of the flow."""
-    return [t.name for t in TABLES.values() if not t.internal] + [v for v in derived_views(config) if v != DOCUMENTS.name]
+    return [t.name for t in TABLES.values() if not t.internal] + [
+        v for v in derived_views(config) if v != DOCUMENTS.name
+    ]
 
 
 def derived_views(config: Config) -> dict[str, str]:
@@ -93,7 +97,8 @@ def _select(table: Table, manifest: Manifest, folder: Path) -> str:
     (first, base), *others = made.items()
     joins = " ".join(f"LEFT JOIN ({sql}) AS g_{unit} USING ({key})" for unit, sql in others)
     columns = [
-        c.name if c.name in table.key or c.group in made else f"CAST(NULL AS {_sql_type(c.dtype)}) AS {c.name}" for c in table.columns
+        c.name if c.name in table.key or c.group in made else f"CAST(NULL AS {_sql_type(c.dtype)}) AS {c.name}"
+        for c in table.columns
     ]
     return f"SELECT {', '.join(columns)} FROM ({base}) AS g_{first} {joins}"
 

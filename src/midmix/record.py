@@ -60,7 +60,14 @@ class Book:
             source = count["source"]
             row = ledger.setdefault(
                 source,
-                {"step": step, "source": source, "rows_in": 0, "rows_kept": 0, "rows_dropped": 0, "rows_quarantined": 0},
+                {
+                    "step": step,
+                    "source": source,
+                    "rows_in": 0,
+                    "rows_kept": 0,
+                    "rows_dropped": 0,
+                    "rows_quarantined": 0,
+                },
             )
             row["rows_in"] += count["rows_in"]
             row["rows_kept"] += count["kept"]

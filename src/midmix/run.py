@@ -44,10 +44,10 @@ class Run:
         if name not in TABLES:
             raise ConfigError(f"got table {name!r}{nearest(name, TABLES)}")
         table, manifest = TABLES[name], load_manifest(self.folder, name)
-        units = [u for u in table.groups if manifest.paths(self.folder, unit=u)] if table.groups else [None]
-        frames = [pl.scan_parquet(manifest.paths(self.folder, unit=u)) for u in units if manifest.paths(self.folder, unit=u)]
+        groups = [manifest.paths(self.folder, unit=u) for u in table.groups] or [manifest.paths(self.folder)]
+        frames = [pl.scan_parquet(list(paths)) for paths in groups if paths]
         if not frames:
-            return pl.LazyFrame(pl.from_arrow(table.schema().empty_table()))
+            return pl.LazyFrame(pl.DataFrame(table.schema().empty_table()))
         first, *others = frames
         return pl.concat([first, *(f.drop(table.key) for f in others)], how="horizontal") if others else first
 
@@ -59,7 +59,9 @@ def open_run(folder: str | PathLike[str]) -> Run:
     try:
         values = json.loads(state.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(f"{path}: no run folder (no {state.relative_to(path)}). `midmix run CONFIG --out {path}` makes one.") from None
+        raise InputError(
+            f"{path}: no run folder (no {state.relative_to(path)}). `midmix run CONFIG --out {path}` makes one."
+        ) from None
     except ValueError as error:
         raise InputError(f"{state}: not readable ({error}). Run midmix with this folder again to mend it.") from None
     beside = (path / values["base"]).resolve()

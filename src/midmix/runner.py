@@ -30,7 +30,9 @@ def _only_writer(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(f"{folder}: another midmix is running here. `midmix status {folder}` says what it does; wait for it.") from None
+            raise InputError(
+                f"{folder}: another midmix is running here. `midmix status {folder}` says what it does; wait for it."
+            ) from None
         yield
 
 
@@ -70,8 +72,14 @@ def run_steps(
 def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file, expected a folder for the run. Give another --out.")
-    if folder.exists() and any(folder.iterdir()) and not any((folder / x).exists() for x in ("state", "tables", "corpus")):
-        raise InputError(f"{folder}: holds files but is no run folder. Give --out a new or empty folder, or an earlier run's.")
+    if (
+        folder.exists()
+        and any(folder.iterdir())
+        and not any((folder / x).exists() for x in ("state", "tables", "corpus"))
+    ):
+        raise InputError(
+            f"{folder}: holds files but is no run folder. Give --out a new or empty folder, or an earlier run's."
+        )
 
 
 def _check_inputs(folder: Path, steps: Sequence[Step]) -> None:
@@ -81,14 +89,20 @@ def _check_inputs(folder: Path, steps: Sequence[Step]) -> None:
         for table in step.reads:
             if table.name not in made and not is_made(folder, table.name):
                 maker = next(s.name for s in FLOW if table in s.writes)
-                raise InputError(f"{folder}: step {step.name} reads '{table.name}', which step {maker} makes. Run with --from {maker}.")
+                raise InputError(
+                    f"{folder}: step {step.name} reads '{table.name}', which step {maker} makes. Run with --from {maker}."
+                )
         made |= {t.name for t in step.writes}
 
 
 def _save_config(config: Config, folder: Path) -> None:
     """Keep the config in force and where its relative paths start from, so that the run can be asked later."""
     relative = os.path.relpath(config.base, folder.resolve())
-    values = {"config": json.loads(config.model_dump_json(exclude_unset=True)), "base": relative, "base_was": str(config.base)}
+    values = {
+        "config": json.loads(config.model_dump_json(exclude_unset=True)),
+        "base": relative,
+        "base_was": str(config.base),
+    }
     write_json(folder / "state" / "config.json", values, scratch=folder / "scratch")
 
 
@@ -98,7 +112,7 @@ def _refuse_quarantine(folder: Path) -> None:
         first = "\n".join(f"  {r['source']} {r['file']} row {r['row']}: {r['reason']}" for r in rows[:10])
         raise MidmixError(
             f"--strict: {len(rows)} bad files or rows were set aside:\n{first}\n"
-            f"Mend them, or run without --strict; `midmix sql {folder} \"FROM quarantine\"` lists all."
+            f'Mend them, or run without --strict; `midmix sql {folder} "FROM quarantine"` lists all.'
         )
 
 

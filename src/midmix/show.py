@@ -112,5 +112,7 @@ def _table(relation: duckdb.DuckDBPyRelation) -> None:
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    text = f"{value:.6g}" if isinstance(value, float) else to_json(value) if isinstance(value, list | dict) else str(value)
+    text = (
+        f"{value:.6g}" if isinstance(value, float) else to_json(value) if isinstance(value, list | dict) else str(value)
+    )
     return text if len(text) <= MAX_CELL_CHARS else text[: MAX_CELL_CHARS - 1] + "…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 from dataclasses import dataclass
@@ -29,10 +30,8 @@ def read_status(folder: Path) -> Status:
         raise InputError(f"{folder}: no run folder. `midmix run CONFIG --out {folder}` makes one.")
     done = tuple(s.name for s in FLOW if all(is_made(folder, t.name) for t in s.writes))
     running = None
-    try:
+    with contextlib.suppress(FileNotFoundError, ValueError):  # nothing runs, or nothing was noted yet
         running = json.loads((folder / "state" / "running.json").read_text())
-    except (FileNotFoundError, ValueError):
-        pass  # nothing runs, or nothing was noted yet
     alive = _is_locked(folder / "state" / "lock")
     return Status(done, tuple(s.name for s in FLOW if s.name not in done), running, alive)
 

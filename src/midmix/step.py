@@ -77,12 +77,23 @@ class Output:
     text_bytes_read: int = 0
 
     def table(
-        self, table: Table, data: pa.Table | Iterable[pa.RecordBatch], *, unit: str = "", part: int | None = None, stem: str = ""
+        self,
+        table: Table,
+        data: pa.Table | Iterable[pa.RecordBatch],
+        *,
+        unit: str = "",
+        part: int | None = None,
+        stem: str = "",
     ) -> None:
         """Write one file of `table`, at once; rows in key order. `part` is the task's own unless given."""
         stem = stem or (f"p{part:08d}" if part is not None else self.item)
         entry = write_table(
-            self.folder, table, data, stem=f"{unit}/{stem}" if unit else stem, unit=unit, part=self.part if part is None else part
+            self.folder,
+            table,
+            data,
+            stem=f"{unit}/{stem}" if unit else stem,
+            unit=unit,
+            part=self.part if part is None else part,
         )
         self.files.append((table.name, entry))
 
@@ -108,7 +119,13 @@ class Output:
                 f"+ {quarantined} quarantined are {kept + lost + quarantined}; rows may not vanish"
             )
         self.counts.append(
-            {"source": source, "rows_in": rows_in, "kept": kept, "dropped": dict(dropped or {}), "quarantined": quarantined}
+            {
+                "source": source,
+                "rows_in": rows_in,
+                "kept": kept,
+                "dropped": dict(dropped or {}),
+                "quarantined": quarantined,
+            }
         )
 
     def removed_bytes(self, source: str, reason: str, num_bytes: int) -> None:
@@ -150,7 +167,9 @@ class _Job:
 class Context:
     """What a step's `run` is given: the config, the run folder, and three ways to have work done."""
 
-    def __init__(self, folder: Path, config: Config, step: str, version: int, pool: Pool, book: Book, *, rerun: bool = False) -> None:
+    def __init__(
+        self, folder: Path, config: Config, step: str, version: int, pool: Pool, book: Book, *, rerun: bool = False
+    ) -> None:
         self.folder, self.config, self.step, self.version = folder, config, step, version
         self.pool, self.book, self.rerun = pool, book, rerun
         self.parts: list[Part] = load_parts(folder, config)
@@ -238,7 +257,9 @@ class Context:
         item = f"all-{work.__name__}"
         self.batches(work, writes=writes, items={item: settings}, reads=reads, extra=extra, inputs=inputs)
 
-    def artefact(self, name: str, settings: JSON, trained_on: Sequence[str], make: Callable[[Path], ArtefactRecord]) -> Path:
+    def artefact(
+        self, name: str, settings: JSON, trained_on: Sequence[str], make: Callable[[Path], ArtefactRecord]
+    ) -> Path:
         """A trained file, made once and frozen. Changed settings raise DriftError unless a rerun was asked for."""
         from midmix.frozen import frozen_artefact
 
@@ -251,9 +272,16 @@ class Context:
         return self.folder / "records" / self.step / (unit or "_") / f"{item}.json"
 
     def _job(
-        self, item: str, part: Part | None, units: Mapping[str, JSON], identity: JSON, paths: dict[str, tuple[Path, ...]]
+        self,
+        item: str,
+        part: Part | None,
+        units: Mapping[str, JSON],
+        identity: JSON,
+        paths: dict[str, tuple[Path, ...]],
     ) -> _Job:
-        payloads = {unit: {"settings": settings, "version": self.version, **identity} for unit, settings in units.items()}
+        payloads = {
+            unit: {"settings": settings, "version": self.version, **identity} for unit, settings in units.items()
+        }
         todo = {u: s for u, s in units.items() if not self._is_done(u, item, payloads[u])}
         return _Job(item, part, todo, payloads, paths)
 

@@ -29,7 +29,17 @@ def _rows(run: Run, query: str) -> list[dict[str, Any]]:
 def _print_documents(run: Run, console: Any) -> None:
     from rich.table import Table
 
-    table = Table("source", "rows", "set aside", "dropped", "kept", "kept MB", title="documents", title_justify="left", show_edge=False)
+    table = Table(
+        "source",
+        "rows",
+        "set aside",
+        "dropped",
+        "kept",
+        "kept MB",
+        title="documents",
+        title_justify="left",
+        show_edge=False,
+    )
     rows = _rows(
         run,
         """SELECT s.source, coalesce(i.rows_in, 0) AS rows_in, coalesce(i.rows_quarantined, 0) AS quarantined,
@@ -89,7 +99,8 @@ def _print_evidence(run: Run, console: Any) -> None:
     console.print("\nevidence")
     for row in _rows(
         run,
-        "SELECT * FROM evidence WHERE subject = 'overall' OR claim LIKE 'gain_over%' OR claim = 'retention_rise' ORDER BY subject <> 'overall', subject, claim",
+        """SELECT * FROM evidence WHERE subject = 'overall' OR claim LIKE 'gain_over%' OR claim = 'retention_rise'
+           ORDER BY subject <> 'overall', subject, claim""",
     ):
         console.print(f"  {row['verdict']:<14} {row['words']}")
 
@@ -101,7 +112,13 @@ def _print_places(run: Run, console: Any) -> None:
         console.print(f"plan     {folder / 'export'}")
     if (folder / "report.html").exists():
         console.print(f"report   {folder / 'report.html'}")
-    console.print("next     " + f'midmix sql {folder} "SELECT reason, count(*) AS documents FROM decisions GROUP BY ALL ORDER BY 2 DESC"')
+    console.print(
+        "next     "
+        + f'midmix sql {folder} "SELECT reason, count(*) AS documents FROM decisions GROUP BY ALL ORDER BY 2 DESC"'
+    )
     console.print(f"         midmix sample {folder} --where \"reason = 'duplicate.near'\" -n 3")
     done = is_made(folder, "plan")
-    console.print(f"         midmix {'export' if done else 'status'} {folder}" + (" --to megatron,olmo-core,hf --dest anneal-data" if done else ""))
+    console.print(
+        f"         midmix {'export' if done else 'status'} {folder}"
+        + (" --to megatron,olmo-core,hf --dest anneal-data" if done else "")
+    )

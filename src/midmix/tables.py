@@ -84,7 +84,9 @@ PARTS = Table(
         Column("source", pa.string(), "source"),
         Column("snapshot", pa.string(), "snapshot of the source", nullable=True),
         Column("path", pa.string(), "file, relative to the config's folder when given so"),
-        Column("stored", pa.string(), "converted copy in the run folder, where the file had to be converted", nullable=True),
+        Column(
+            "stored", pa.string(), "converted copy in the run folder, where the file had to be converted", nullable=True
+        ),
         Column("file_hash", pa.string(), "sha256 of the file, or the store's etag"),
         Column("first_row_group", pa.int32(), "first row group"),
         Column("num_row_groups", pa.int32(), "row groups"),
@@ -152,14 +154,26 @@ SCORES = Table(
         Column("digit_fraction", pa.float64(), "decimal digits / all code points", group="text"),
         Column("whitespace_fraction", pa.float64(), "white space / all code points", group="text"),
         Column("replacement_fraction", pa.float64(), "U+FFFD / all code points", group="text"),
-        Column("control_fraction", pa.float64(), "control characters other than tab, CR, LF / all code points", group="text"),
-        Column("mojibake_per_1k_chars", pa.float64(), "UTF-8 read as Latin-1 or Windows-1252 (such as Ã©, â€™), per 1000 code points", group="text"),
+        Column(
+            "control_fraction",
+            pa.float64(),
+            "control characters other than tab, CR, LF / all code points",
+            group="text",
+        ),
+        Column(
+            "mojibake_per_1k_chars",
+            pa.float64(),
+            "UTF-8 read as Latin-1 or Windows-1252 (such as Ã©, â€™), per 1000 code points",
+            group="text",
+        ),
         Column("num_emails", pa.int32(), "e-mail addresses", group="text"),
         Column("num_secrets", pa.int32(), "keys and tokens of known form", group="text"),
         Column("num_boilerplate_lines", pa.int32(), "lines with a policy, cookie or navigation phrase", group="text"),
         Column("num_special_tokens", pa.int32(), "chat or end-of-text tokens such as <|im_start|>", group="text"),
         # -- prose: Gopher's values (words are runs between white space)
-        Column("num_nonsymbol_words", pa.int32(), "words with at least one character that is no punctuation", group="prose"),
+        Column(
+            "num_nonsymbol_words", pa.int32(), "words with at least one character that is no punctuation", group="prose"
+        ),
         Column("mean_word_chars", pa.float64(), "mean code points of non-symbol words", group="prose"),
         Column("hash_word_ratio", pa.float64(), "'#' characters / words", group="prose"),
         Column("ellipsis_word_ratio", pa.float64(), "'...' and '…' / words", group="prose"),
@@ -167,11 +181,15 @@ SCORES = Table(
         Column("ellipsis_line_fraction", pa.float64(), "lines that end with an ellipsis / lines", group="prose"),
         Column("alpha_word_fraction", pa.float64(), "words with an alphabetic character / words", group="prose"),
         Column("num_stop_words", pa.int32(), "distinct ones of the, be, to, of, and, that, have, with", group="prose"),
-        Column("dup_paragraph_fraction", pa.float64(), "paragraphs seen before in the document / paragraphs", group="prose"),
+        Column(
+            "dup_paragraph_fraction", pa.float64(), "paragraphs seen before in the document / paragraphs", group="prose"
+        ),
         Column("dup_paragraph_char_fraction", pa.float64(), "their code points / all", group="prose"),
         Column("dup_line_fraction", pa.float64(), "lines seen before / lines", group="prose"),
         Column("dup_line_char_fraction", pa.float64(), "their code points / all", group="prose"),
-        Column("top_2gram_char_fraction", pa.float64(), "code points in the most frequent word 2-gram / all", group="prose"),
+        Column(
+            "top_2gram_char_fraction", pa.float64(), "code points in the most frequent word 2-gram / all", group="prose"
+        ),
         Column("top_3gram_char_fraction", pa.float64(), "the same for 3-grams", group="prose"),
         Column("top_4gram_char_fraction", pa.float64(), "the same for 4-grams", group="prose"),
         Column("dup_5gram_char_fraction", pa.float64(), "code points in repeated word 5-grams / all", group="prose"),
@@ -181,16 +199,36 @@ SCORES = Table(
         Column("dup_9gram_char_fraction", pa.float64(), "the same for 9-grams", group="prose"),
         Column("dup_10gram_char_fraction", pa.float64(), "the same for 10-grams", group="prose"),
         # -- code
-        Column("comment_char_fraction", pa.float64(), "code points on comment lines (#, //, /*, *, --) / all", group="code"),
+        Column(
+            "comment_char_fraction", pa.float64(), "code points on comment lines (#, //, /*, *, --) / all", group="code"
+        ),
         Column("import_line_fraction", pa.float64(), "import, include or use lines / non-blank lines", group="code"),
-        Column("def_line_fraction", pa.float64(), "lines that define a function or class / non-blank lines", group="code"),
-        Column("encoded_data_fraction", pa.float64(), "code points in runs of base64 or hex of 64 and more / all", group="code"),
-        Column("autogenerated", pa.bool_(), "one of the first five lines says that the file is generated", group="code"),
+        Column(
+            "def_line_fraction", pa.float64(), "lines that define a function or class / non-blank lines", group="code"
+        ),
+        Column(
+            "encoded_data_fraction",
+            pa.float64(),
+            "code points in runs of base64 or hex of 64 and more / all",
+            group="code",
+        ),
+        Column(
+            "autogenerated", pa.bool_(), "one of the first five lines says that the file is generated", group="code"
+        ),
         # -- math
         Column("latex_command_density", pa.float64(), "LaTeX commands per 1000 code points", group="math"),
-        Column("operator_fraction", pa.float64(), "+ - * / = < > ^ and mathematical symbols / code points", group="math"),
-        Column("equation_line_fraction", pa.float64(), "lines with = between two terms / non-blank lines", group="math"),
-        Column("num_step_markers", pa.int32(), "step markers: Step n, first, then, therefore, so at line or sentence start", group="math"),
+        Column(
+            "operator_fraction", pa.float64(), "+ - * / = < > ^ and mathematical symbols / code points", group="math"
+        ),
+        Column(
+            "equation_line_fraction", pa.float64(), "lines with = between two terms / non-blank lines", group="math"
+        ),
+        Column(
+            "num_step_markers",
+            pa.int32(),
+            "step markers: Step n, first, then, therefore, so at line or sentence start",
+            group="math",
+        ),
         Column("has_final_answer", pa.bool_(), "has a stated answer: Answer:, ####, \\boxed", group="math"),
     ),
 )
@@ -217,9 +255,17 @@ LABELS = Table(
         _doc(),
         Column("language", pa.string(), "ISO 639-1 code, NULL below the confidence", nullable=True, group="language"),
         Column("language_confidence", pa.float32(), "probability of the language", nullable=True, group="language"),
-        Column("kind", pa.string(), "prose, code, math or reasoning; NULL below the confidence", nullable=True, group="kind"),
+        Column(
+            "kind",
+            pa.string(),
+            "prose, code, math or reasoning; NULL below the confidence",
+            nullable=True,
+            group="kind",
+        ),
         Column("kind_confidence", pa.float32(), "probability of the kind", nullable=True, group="kind"),
-        Column("quality", pa.float32(), "probability of the quality rater's positive class", nullable=True, group="quality"),
+        Column(
+            "quality", pa.float32(), "probability of the quality rater's positive class", nullable=True, group="quality"
+        ),
     ),
 )
 
@@ -230,7 +276,11 @@ SIGNATURES = Table(
     (
         _doc(),
         Column("clean_hash", HASH, "BLAKE2b-128 of the clean text"),
-        Column("frame_hash", HASH, "the same with every run of digits replaced by one 0: equal frames differ in numbers alone"),
+        Column(
+            "frame_hash",
+            HASH,
+            "the same with every run of digits replaced by one 0: equal frames differ in numbers alone",
+        ),
         Column("num_words", pa.int32(), "words of the clean text"),
         Column("num_shingles", pa.int32(), "distinct word n-grams"),
         Column("bands", pa.list_(pa.int64()), "one hash per MinHash band; empty below n words"),
@@ -245,8 +295,17 @@ PAIRS = Table(
     (
         Column("doc", KEY, "the later document in survivor order"),
         Column("earlier", KEY, "the earlier one, which it may repeat"),
-        Column("relation", pa.string(), "exact, near (Jaccard at or over the threshold), template (only numbers differ), or apart"),
-        Column("jaccard", pa.float64(), "true Jaccard of word n-grams of the clean texts; 1 for exact; NULL for templates", nullable=True),
+        Column(
+            "relation",
+            pa.string(),
+            "exact, near (Jaccard at or over the threshold), template (only numbers differ), or apart",
+        ),
+        Column(
+            "jaccard",
+            pa.float64(),
+            "true Jaccard of word n-grams of the clean texts; 1 for exact; NULL for templates",
+            nullable=True,
+        ),
     ),
 )
 

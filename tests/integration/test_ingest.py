@@ -41,14 +41,20 @@ def test_bad_rows_and_files_are_set_aside_with_their_reasons(tmp_path: Path) -> 
     pq.write_table(pa.table({"text": [b"ok", b"bad \xff"]}), tmp_path / "c.parquet")
     pq.write_table(pa.table({"text": [1, 2]}), tmp_path / "d.parquet")
     pq.write_table(pa.table({"body": ["x"]}), tmp_path / "e.parquet")
-    lines = [b'{"text": "fine", "url": "u", "k": [1]}', b'{"text": 3}', b"no json", b"", b'{"text": "\\ud800"}', b'["text"]', b'{"t": 1}']
+    lines = [
+        b'{"text": "fine", "url": "u", "k": [1]}',
+        b'{"text": 3}',
+        b"no json",
+        b"",
+        b'{"text": "\\ud800"}',
+        b'["text"]',
+        b'{"t": 1}',
+    ]
     (tmp_path / "f.jsonl").write_bytes(b"\n".join(lines))
     whole = gzip.compress(b'{"text": "first"}\n' * 2000)
     (tmp_path / "g.jsonl.gz").write_bytes(whole[:-30])
     run = ingest(write_config(tmp_path, {"s": {"path": "*", "kind": "prose"}}), tmp_path / "out")
-    reasons = dict(
-        run.sql("SELECT file || coalesce(':' || row, ''), reason FROM quarantine").fetchall()
-    )
+    reasons = dict(run.sql("SELECT file || coalesce(':' || row, ''), reason FROM quarantine").fetchall())
     assert reasons["a.parquet:1"] == "text is null"
     assert reasons["b.parquet"].startswith("no readable parquet file")
     assert reasons["c.parquet:1"] == "text is not valid UTF-8 at byte 4"
@@ -63,7 +69,9 @@ def test_bad_rows_and_files_are_set_aside_with_their_reasons(tmp_path: Path) -> 
     assert any(k.startswith("g.jsonl.gz") and "cannot be read on" in v for k, v in reasons.items())
     (row,) = run.sql("SELECT rows_in, rows_kept, rows_quarantined FROM ledger").fetchall()
     assert row[0] == row[1] + row[2] and row[2] == len([k for k in reasons if ":" in k])
-    kept = run.sql("SELECT user_id, url, metadata FROM documents WHERE path IN ('a.parquet', 'f.jsonl') ORDER BY doc").fetchall()
+    kept = run.sql(
+        "SELECT user_id, url, metadata FROM documents WHERE path IN ('a.parquet', 'f.jsonl') ORDER BY doc"
+    ).fetchall()
     assert kept == [("1", None, '{"m":{"x":1}}'), ("3", None, '{"m":null}'), (None, "u", '{"k":[1]}')]
 
 
@@ -104,7 +112,9 @@ def test_a_new_source_gets_the_next_ids_and_a_changed_file_new_ones(tmp_path: Pa
     (tmp_path / "b.parquet").unlink()
     parquet(tmp_path / "d.parquet", ["d"])
     last = ingest(write_config(tmp_path, {"s": {"path": "[abcd].parquet", "kind": "prose"}}), tmp_path / "out")
-    assert last.sql("SELECT min(part) FROM parts WHERE path IN ('c.parquet', 'd.parquet')").fetchall()[0][0] > max(p for _, p in changed)
+    assert last.sql("SELECT min(part) FROM parts WHERE path IN ('c.parquet', 'd.parquet')").fetchall()[0][0] > max(
+        p for _, p in changed
+    )
 
 
 def test_a_run_folder_that_was_moved_works_and_is_resumed(tmp_path: Path) -> None:

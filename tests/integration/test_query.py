@@ -72,7 +72,10 @@ def test_nothing_but_one_select_over_the_run_is_taken(run: Run, query: str) -> N
 def test_no_file_of_the_run_can_be_overwritten(run: Run) -> None:
     path = next(iter((run.folder / "data" / "documents").iterdir()))
     before = path.read_bytes()
-    for query in (f"COPY documents TO '{path}' (use_tmp_file false)", f"EXPLAIN ANALYZE COPY documents TO '{path}' (use_tmp_file false)"):
+    for query in (
+        f"COPY documents TO '{path}' (use_tmp_file false)",
+        f"EXPLAIN ANALYZE COPY documents TO '{path}' (use_tmp_file false)",
+    ):
         with pytest.raises(ConfigError, match="expected exactly one SELECT"):
             run.sql(query)
     assert path.read_bytes() == before
@@ -87,7 +90,10 @@ def test_keys_hashes_lists_and_structs_are_readable(run: Run) -> None:
     assert len(row["content_hash"]) == 32 and json.loads(row["s"]) == {"h": row["content_hash"], "n": 1}
     stream = io.StringIO()
     write_result(run.sql("SELECT doc, key_text(doc) AS t FROM documents ORDER BY doc"), "json", stream)
-    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [{"doc": "0:0", "t": "0:0"}, {"doc": "0:1", "t": "0:1"}]
+    assert [json.loads(line) for line in stream.getvalue().splitlines()] == [
+        {"doc": "0:0", "t": "0:0"},
+        {"doc": "0:1", "t": "0:1"},
+    ]
 
 
 def test_parquet_output_reads_back(run: Run) -> None:

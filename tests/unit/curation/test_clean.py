@@ -15,7 +15,12 @@ def edit(texts: list[str], spans: list[Span], words: list[str]) -> tuple[list[st
     """`spans` are (document, start, end, word or -1)."""
     columns = np.array(spans, np.int64).reshape(-1, 4).T
     edited, united, taken = edit_texts(
-        pa.array(texts, pa.large_string()), columns[0], columns[1], columns[2], (columns[3], words), np.arange(len(spans))
+        pa.array(texts, pa.large_string()),
+        columns[0],
+        columns[1],
+        columns[2],
+        (columns[3], words),
+        np.arange(len(spans)),
     )
     return edited.to_pylist(), united.tolist(), taken.tolist()
 

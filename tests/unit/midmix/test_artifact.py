@@ -51,7 +51,9 @@ def test_wrong_columns_and_forbidden_nulls_are_refused(tmp_path: Path) -> None:
         artifact.write_table(tmp_path, SPANS, pa.table({"step": ["a"]}), stem="x")
     row = {"step": ["a"], "source": [None], "reason": ["r"], "documents": [1], "bytes": [1]}
     with pytest.raises(StepError, match="column source has NULL"):
-        artifact.write_table(tmp_path, DROPS, pa.table(row, schema=pa.schema([(f.name, f.type) for f in DROPS.schema()])), stem="x")
+        artifact.write_table(
+            tmp_path, DROPS, pa.table(row, schema=pa.schema([(f.name, f.type) for f in DROPS.schema()])), stem="x"
+        )
 
 
 def test_column_groups_are_put_side_by_side_only_when_their_keys_agree(tmp_path: Path) -> None:

@@ -21,7 +21,9 @@ def refused(values: Any) -> str:
 
 
 def test_an_unknown_key_names_itself_and_the_nearest_known_one() -> None:
-    message = refused({"sources": {"crawl": {"path": "x", "kind": "prose", "licence": "mit"}}, "dedup": {"jacard": 0.7}})
+    message = refused(
+        {"sources": {"crawl": {"path": "x", "kind": "prose", "licence": "mit"}}, "dedup": {"jacard": 0.7}}
+    )
     assert "unknown key 'sources.crawl.licence'; did you mean 'license'?" in message
     assert "unknown key 'dedup.jacard'; did you mean 'jaccard'?" in message
 

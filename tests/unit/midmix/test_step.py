@@ -48,7 +48,16 @@ def context(folder: Path, pool: InlinePool, *, step: str = "score", version: int
 def write_spans(task: Task, output: Output) -> None:
     assert task.part is not None
     for unit in task.units:
-        rows = [{"doc": task.part.id << 32, "start_byte": 0, "end_byte": 1, "reason": unit, "replacement": None, "producer": unit}]
+        rows = [
+            {
+                "doc": task.part.id << 32,
+                "start_byte": 0,
+                "end_byte": 1,
+                "reason": unit,
+                "replacement": None,
+                "producer": unit,
+            }
+        ]
         output.table(SPANS, pa.Table.from_pylist(rows, SPANS.schema()), unit=unit)
     output.count("a", 2, 1, {"rule.x": (1, 7)})
     output.read_text(10)
@@ -67,7 +76,12 @@ def test_a_finished_unit_is_reused_and_a_new_unit_alone_is_done(tmp_path: Path) 
     assert pool.calls == 2
     do(context(tmp_path, pool), {"one": {}, "two": {}})
     assert pool.calls == 4
-    assert [(f.part, f.unit) for f in load_manifest(tmp_path, "spans").files] == [(0, "one"), (1, "one"), (0, "two"), (1, "two")]
+    assert [(f.part, f.unit) for f in load_manifest(tmp_path, "spans").files] == [
+        (0, "one"),
+        (1, "one"),
+        (0, "two"),
+        (1, "two"),
+    ]
 
 
 def test_a_changed_file_is_redone_and_a_missing_output_too(tmp_path: Path) -> None:
@@ -101,7 +115,12 @@ def gather_parts(task: Task, output: Output) -> None:
 def test_a_gather_is_made_again_when_a_setting_or_an_input_changes(tmp_path: Path) -> None:
     publish_parts(tmp_path, {0: "h0"})
     pool = InlinePool()
-    for settings, hashes, calls in (({}, {0: "h0"}, 1), ({}, {0: "h0"}, 1), ({"x": 1}, {0: "h0"}, 2), ({"x": 1}, {0: "h1"}, 3)):
+    for settings, hashes, calls in (
+        ({}, {0: "h0"}, 1),
+        ({}, {0: "h0"}, 1),
+        ({"x": 1}, {0: "h0"}, 2),
+        ({"x": 1}, {0: "h1"}, 3),
+    ):
         publish_parts(tmp_path, hashes)
         context(tmp_path, pool).gather(gather_parts, writes=(SPANS,), settings=settings, reads=(PARTS,))
         assert pool.calls == calls
