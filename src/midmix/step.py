@@ -280,7 +280,8 @@ class Context:
         paths: dict[str, tuple[Path, ...]],
     ) -> _Job:
         payloads = {
-            unit: {"settings": settings, "version": self.version, **identity} for unit, settings in units.items()
+            unit: {"unit": unit, "settings": settings, "version": self.version, **identity}
+            for unit, settings in units.items()
         }
         todo = {u: s for u, s in units.items() if not self._is_done(u, item, payloads[u])}
         return _Job(item, part, todo, payloads, paths)
