@@ -64,7 +64,7 @@ CURATE = (
     ),
     Step(
         "decide", "midmix.curation.decide.step",
-        (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.SIGNATURES, t.PAIRS, t.CONTAMINATION), (t.DECISIONS,),
+        (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.PAIRS, t.CONTAMINATION), (t.DECISIONS,),
         "rules and leaks, then the survivors among those that passed; the only place with thresholds",
     ),
     Step(
@@ -73,7 +73,7 @@ CURATE = (
     ),
     Step(
         "tokenize", "midmix.curation.tokenize.step",
-        (t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.CURATED), (t.TOKEN_PARTS, t.TOKENS),
+        (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.CURATED), (t.TOKEN_PARTS, t.TOKENS),
         "token ids, then shards per domain and split in a seeded permutation",
     ),
 )  # fmt: skip

@@ -52,6 +52,7 @@ def run_steps(
     Raises ConfigError, InputError, DriftError or StepError; finished work is kept whatever happens.
     """
     _check_folder(folder)
+    _check_config(config)
     progress = Progress(folder, quiet=quiet)
     with _only_writer(folder):
         shutil.rmtree(folder / "scratch", ignore_errors=True)
@@ -80,6 +81,15 @@ def _check_folder(folder: Path) -> None:
         raise InputError(
             f"{folder}: holds files but is no run folder. Give --out a new or empty folder, or an earlier run's."
         )
+
+
+def _check_config(config: Config) -> None:
+    """Find faults in rules and domains now, not after an hour of scoring."""
+    from midmix.curation.decide.resolve import resolve_rules
+    from midmix.curation.tokenize.step import check_domains
+
+    resolve_rules(config.rules, config.thresholds)
+    check_domains(config)
 
 
 def _check_inputs(folder: Path, steps: Sequence[Step]) -> None:

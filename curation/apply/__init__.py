@@ -1,0 +1,1 @@
+"""Kept documents with the edits in force carried out, once."""

@@ -1,0 +1,1 @@
+"""Verdicts: the only place with thresholds. Rules over stored values, leaks, then survivors of duplicates."""

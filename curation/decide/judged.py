@@ -1,0 +1,94 @@
+"""The view `judged` of one part at a time, in DuckDB, from the exact files that the manifests list."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import pyarrow as pa
+
+from midmix.artifact import Manifest, load_manifest, read_table
+from midmix.curation.decide.sql import judged_view_sql
+from midmix.errors import StepError
+from midmix.tables import DOCUMENTS, LABELS, PARTS, SCORES, SOURCES, Table
+
+
+def _list_of(paths: tuple[Path, ...]) -> str:
+    return "[" + ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths) + "]"
+
+
+class JudgedParts:
+    """A DuckDB connection whose views `documents`, `scores`, `labels` and `judged` show one part. A context manager.
+
+    Memory is bounded by `memory_bytes` and by one part, never by the tables: DuckDB spills to `scratch`.
+    """
+
+    def __init__(self, folder: Path, *, memory_bytes: int, scratch: Path) -> None:
+        self._folder = folder
+        self._manifests = {t.name: load_manifest(folder, t.name) for t in (DOCUMENTS, SCORES, LABELS)}
+        self.connection = duckdb.connect(":memory:")
+        self.connection.execute("SET threads = 1")
+        self.connection.execute(f"SET memory_limit = '{max(memory_bytes, 64 << 20)}B'")
+        # One spill folder per process: the names of spilled files are the same in each.
+        spill = str(scratch / f"duckdb-{os.getpid()}").replace("'", "''")
+        self.connection.execute(f"SET temp_directory = '{spill}'")
+        for table in (PARTS, SOURCES):
+            self.connection.register(table.name, read_table(folder, table))
+        for table in (SCORES, LABELS):
+            for group in table.groups:
+                self.connection.register(f"no_{table.name}_{group}", table.schema(group).empty_table())
+
+    def __enter__(self) -> JudgedParts:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.connection.close()
+
+    def document_files(self, part: int) -> tuple[Path, ...]:
+        """The part's files of DOCUMENTS."""
+        return self._manifests[DOCUMENTS.name].paths(self._folder, part=part)
+
+    def show(self, part: int) -> bool:
+        """Point the views at a part; False where it has no documents at all.
+
+        Raises StepError when a score is missing for a document: a verdict would rest on nothing.
+        """
+        files = self.document_files(part)
+        if not files:
+            return False
+        self.connection.execute(f"CREATE OR REPLACE VIEW documents AS SELECT * FROM read_parquet({_list_of(files)})")
+        rows = sum(f.rows for f in self._manifests[DOCUMENTS.name].files if f.part == part)
+        for table in (SCORES, LABELS):
+            self._show_groups(table, part, rows)
+        self.connection.execute(f"CREATE OR REPLACE VIEW judged AS {judged_view_sql()}")
+        return True
+
+    def _show_groups(self, table: Table, part: int, rows: int) -> None:
+        manifest = self._manifests[table.name]
+        joins = []
+        for group in table.groups:
+            found = sum(f.rows for f in manifest.files if f.part == part and f.unit == group)
+            paths = manifest.paths(self._folder, part=part, unit=group)
+            if found != rows and (paths or table is SCORES):
+                raise StepError(
+                    f"part {part}: {table.name}, group {group!r} has {found} rows for {rows} documents; "
+                    f"run the steps from '{'score' if table is SCORES else 'classify'}' again"
+                )
+            relation = f"read_parquet({_list_of(paths)})" if paths else f"no_{table.name}_{group}"
+            joins.append(f"LEFT JOIN {relation} AS {group}_ USING (doc)")
+        self.connection.execute(
+            f"CREATE OR REPLACE VIEW {table.name} AS SELECT * FROM (SELECT doc FROM documents) {' '.join(joins)}"
+        )
+
+    def table(self, sql: str) -> pa.Table:
+        """The result of a query over the views, as Arrow."""
+        return self.connection.sql(sql).to_arrow_table()
+
+
+def files_of_part(folder: Path, manifest: Manifest, part: int) -> tuple[Path, ...]:
+    """Files of a table that may hold rows of the part: its own, and those that belong to no one part."""
+    return tuple(folder / f.path for f in manifest.files if f.part in (part, None))

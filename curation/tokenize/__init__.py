@@ -1,0 +1,1 @@
+"""Kept text to token shards: one domain and split each, documents in a seeded permutation."""

@@ -1,0 +1,139 @@
+"""Hugging Face tokenizer folders, and text to token ids with them.
+
+Ids are those of the folder's `tokenizer.json` with no special token added and none recognised in the text: what
+looks like one in a document is encoded as the characters that it is. The end-of-text id follows every document.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from midmix.artifact import sha256_of
+from midmix.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+# Bytes of text per call of the tokenizer: bounds the Encoding objects, which weigh some 100 bytes per token.
+BATCH_BYTES = 1 << 20
+_END_OF_TEXT_FILES = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "config.json")
+
+
+@dataclass(frozen=True)
+class TokenizerFolder:
+    """A tokenizer by what its ids depend on."""
+
+    path: str
+    sha256: str
+    end_of_text_id: int
+    num_ids: int
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Little-endian dtype of stored ids: uint16 up to 65,536 ids, else uint32."""
+        return np.dtype("<u2" if self.num_ids <= 1 << 16 else "<u4")
+
+    def settings(self) -> dict[str, str | int]:
+        """What tokens depend on, as JSON; the folder's place is no part of it."""
+        return {"sha256": self.sha256, "end_of_text_id": self.end_of_text_id, "dtype": self.dtype.str}
+
+
+def open_folder(name: str, path: str) -> TokenizerFolder:
+    """The tokenizer in the folder `path`. Raises ConfigError when it cannot be read or names no end-of-text token."""
+    file = Path(path) / "tokenizer.json"
+    if not file.is_file():
+        raise ConfigError(
+            f"config: 'tokenizers.{name}': no file {file}; expected a Hugging Face tokenizer folder that has it. "
+            f"`AutoTokenizer.from_pretrained(...).save_pretrained(folder)` writes one."
+        )
+    sha256 = sha256_of(file)
+    vocabulary = _load(str(file), sha256).get_vocab(with_added_tokens=True)
+    end_of_text = _end_of_text(name, Path(path), vocabulary)
+    num_ids = max(vocabulary.values()) + 1
+    if not 0 <= end_of_text < num_ids:
+        raise ConfigError(
+            f"config: 'tokenizers.{name}': end-of-text id {end_of_text} is not below the {num_ids} ids of {file}"
+        )
+    return TokenizerFolder(path, sha256, end_of_text, num_ids)
+
+
+@cache
+def _load(file: str, sha256: str) -> Tokenizer:
+    """The tokenizer in `file`; the hash is there so that a changed file is read again."""
+    from tokenizers import Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_file(file)
+    except Exception as error:  # the library raises plain Exception on any malformed file
+        raise ConfigError(f"{file}: no readable tokenizer ({error}); save it again with save_pretrained") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: no readable JSON ({error})") from None
+    return value if isinstance(value, dict) else {}
+
+
+def _end_of_text(name: str, folder: Path, vocabulary: dict[str, int]) -> int:
+    for file in _END_OF_TEXT_FILES:
+        value = _read_json(folder / file)
+        token = value.get("eos_token")
+        content = token.get("content") if isinstance(token, dict) else token
+        if isinstance(content, str):
+            if content not in vocabulary:
+                raise ConfigError(
+                    f"config: 'tokenizers.{name}': {folder / file} names the end-of-text token {content!r}, "
+                    f"which {folder / 'tokenizer.json'} does not have; save both from one tokenizer"
+                )
+            return vocabulary[content]
+        number = value.get("eos_token_id")
+        first = number[0] if isinstance(number, list) and number else number
+        if isinstance(first, int):
+            return first
+    raise ConfigError(
+        f"config: 'tokenizers.{name}': {folder} names no end-of-text token; "
+        f'add "eos_token" to its tokenizer_config.json (read were {", ".join(_END_OF_TEXT_FILES)})'
+    )
+
+
+def _batches(texts: pa.LargeStringArray) -> Iterator[pa.LargeStringArray]:
+    """Slices of at most BATCH_BYTES of text, and of at least one document."""
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    start = 0
+    while start < len(texts):
+        stop = int(np.searchsorted(offsets, offsets[start] + BATCH_BYTES, side="right")) - 1
+        stop = max(stop, start + 1)
+        yield texts.slice(start, stop - start)
+        start = stop
+
+
+def encode(folder: TokenizerFolder, texts: pa.LargeStringArray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Batches of (token ids of whole documents, end-of-text included; int32 tokens per document), in order.
+
+    `texts` has no NULL. Memory is bounded by BATCH_BYTES of text, or by the largest document.
+    """
+    tokenizer = _load(str(Path(folder.path) / "tokenizer.json"), folder.sha256)
+    for batch in _batches(texts):
+        ids: list[int] = []
+        ends = []
+        for encoding in tokenizer.encode_batch_fast(batch.to_pylist(), add_special_tokens=False):
+            ids += encoding.ids
+            ids.append(folder.end_of_text_id)
+            ends.append(len(ids))
+        yield np.array(ids, dtype=folder.dtype), np.diff(ends, prepend=0).astype(np.int32)

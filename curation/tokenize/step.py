@@ -1,0 +1,118 @@
+"""tokenize: token ids of every kept document, once; then shards of one domain and split in a seeded permutation.
+
+Encoding is done per part and tokenizer, so a part that did not change is not encoded again. The shards are made again
+whenever any of it changes: that moves tokens, and reads no text.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from midmix.artifact import load_manifest
+from midmix.config import Config
+from midmix.curation.decide.sql import judged_schema
+from midmix.curation.tokenize.domains import check_name, parse_domains
+from midmix.curation.tokenize.encode import TokenizerFolder, encode, open_folder
+from midmix.curation.tokenize.exchange import Exchange
+from midmix.curation.tokenize.groups import scatter
+from midmix.curation.tokenize.shards import TokenFiles, token_file_name, write_shards
+from midmix.errors import StepError
+from midmix.step import Context, Output, Task
+from midmix.tables import CURATED, DOCUMENTS, LABELS, PARTS, SCORES, SOURCES, TOKEN_PARTS, TOKENS
+
+VERSION = 1
+
+
+def run(context: Context) -> None:
+    """Write TOKEN_PARTS per part and tokenizer, then TOKENS and its shards. Raises ConfigError before any work."""
+    config = context.config
+    paths = config.require("tokenizers", "tokenize")
+    folders = {name: open_folder(name, config.resolve(path)) for name, path in paths.items()}
+    check_domains(config)
+    tokenizers = {name: folder.settings() for name, folder in folders.items()}
+    context.per_part(encode_part, writes=(TOKEN_PARTS,), units=tokenizers, reads=(CURATED,), extra=folders)
+    context.gather(
+        arrange,
+        writes=(TOKENS,),
+        settings={
+            "seed": config.seed,
+            "heldout_fraction": config.heldout_fraction,
+            "shard_tokens": config.shard_tokens,
+            "domains": dict(config.domains),
+            "tokenizers": tokenizers,
+        },
+        reads=(TOKEN_PARTS, CURATED, DOCUMENTS, SCORES, LABELS, PARTS, SOURCES),
+    )
+
+
+def check_domains(config: Config) -> None:
+    """Raise ConfigError when a domain, or a source that is one by default, cannot be."""
+    for name in config.sources:
+        check_name(name)
+    parse_domains(config.domains, judged_schema())
+
+
+def encode_part(task: Task, output: Output) -> None:
+    """Write the token ids of the part's kept documents, for each tokenizer that is to be done."""
+    folders: dict[str, TokenizerFolder] = task.extra
+    files = task.inputs[CURATED.name]
+    columns = ["doc", "source", "num_bytes"]
+    empty = CURATED.schema().empty_table().select(columns)
+    documents = pa.concat_tables([empty, *(pq.read_table(file, columns=columns) for file in files)])
+    lengths: list[npt.NDArray[np.int32]] = []
+    for name in task.units:
+        lengths.clear()
+        write = partial(_write_tokens, files=files, folder=folders[name], lengths=lengths)
+        output.attach(TOKEN_PARTS, token_file_name(task.item, name), write, unit=name)
+        output.table(TOKEN_PARTS, _token_parts(name, documents, lengths), unit=name)
+        output.read_text(int(documents.column("num_bytes").to_numpy().sum()))
+    if documents.num_rows:
+        output.count(documents.column("source")[0].as_py(), documents.num_rows, documents.num_rows)
+
+
+def _write_tokens(
+    path: Path, files: Sequence[Path], folder: TokenizerFolder, lengths: list[npt.NDArray[np.int32]]
+) -> None:
+    """Write the raw token file of a part to `path`; tokens per document are appended to `lengths`."""
+    with path.open("wb") as stream:
+        for file in files:
+            for batch in pq.ParquetFile(file).iter_batches(columns=["text"], use_threads=False):
+                for tokens, per_document in encode(folder, batch.column(0)):
+                    stream.write(tokens.tobytes())
+                    lengths.append(per_document)
+
+
+def _token_parts(tokenizer: str, documents: pa.Table, lengths: Sequence[npt.NDArray[np.int32]]) -> pa.Table:
+    num_tokens = np.concatenate([np.empty(0, np.int32), *lengths])
+    if len(num_tokens) != documents.num_rows:
+        raise StepError(f"tokenizer {tokenizer!r} gave {len(num_tokens)} lists for {documents.num_rows} documents")
+    offsets = np.cumsum(num_tokens, dtype=np.int64) - num_tokens
+    columns = [
+        pa.array([tokenizer] * len(num_tokens), pa.string()),
+        documents.column("doc").combine_chunks(),
+        pa.array(offsets),
+        pa.array(num_tokens),
+    ]
+    return pa.Table.from_arrays(columns, schema=TOKEN_PARTS.schema())
+
+
+def arrange(task: Task, output: Output) -> None:
+    """Make every shard from the token files. Memory is bounded by one shard's records and one part's columns."""
+    settings = task.settings
+    documents = sum(f.rows for f in load_manifest(task.folder, CURATED.name).files)
+    task.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=task.scratch) as scratch:
+        exchange = Exchange(Path(scratch), documents)
+        for group in scatter(task, exchange):
+            dtype = np.dtype(settings["tokenizers"][group.tokenizer]["dtype"])
+            files = TokenFiles(task.folder, group.tokenizer, dtype)
+            rows = write_shards(exchange, group, settings["shard_tokens"], files, output)
+            output.table(TOKENS, rows, stem="/".join(group))
