@@ -1,0 +1,1 @@
+"""Scores and spans of raw text: numba kernels over Arrow buffers, one file per group of columns."""

@@ -1,0 +1,1 @@
+"""A plan -> one folder per trainer, which loads it without hand editing."""

@@ -1,0 +1,84 @@
+"""Hugging Face datasets: `load.py` with `mixture.json`, a map-style dataset of packed sequences over the token files.
+
+A row is a sequence, so shares of rows are shares of tokens. Repetition is written out by index: `interleave_datasets`
+would draw rows at random, end early or ignore its probabilities in the tail.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from midmix.mixer.export.folder import Export, json_text, only_stage
+from midmix.mixer.plan.allocate import available_sequences
+from midmix.mixer.plan.manifest import Plan
+from midmix.mixer.plan.models import Domain, Shard, Stage, TokenFile
+
+TARGET_VERSION = "5.2.0"
+LOST = (
+    "the label of a sequence's last token: rows have sequence_length tokens and models shift labels inside",
+    "caps on epochs: written out as rows; nothing stops a trainer from a second pass over the dataset",
+    "batch size and learning rate: arguments of the trainer",
+    "tokenizer identity: not checked",
+    "intervals, evidence, provenance",
+)
+
+
+def export(plan: Plan, root: str) -> Export:
+    """The folder for Hugging Face datasets. Its paths are always relative to it: `load.py` finds its own folder."""
+    stage = only_stage(plan, "hf")
+    links: dict[str, TokenFile] = {}
+    train = [
+        _entry(domain, shard, "train", draw.sequences, draw.available, links)
+        for share in stage.mixture
+        for domain in [plan.domain(share.domain)]
+        for draw, shard in zip(share.draws, domain.shards, strict=True)
+        if draw.sequences
+    ]
+    heldout = [
+        _entry(domain, shard, "heldout", whole, whole, links)
+        for domain in plan.domains
+        for shard in domain.heldout
+        if (whole := available_sequences(shard.tokens, stage.sequence_length))
+    ]
+    mixture = {
+        "sequence_length": stage.sequence_length,
+        "dtype": plan.tokenizer.dtype,
+        "seed": stage.seed,
+        "sequences": {share.domain: share.sequences for share in stage.mixture},
+        "splits": {"train": train, "heldout": heldout},
+    }
+    return Export(
+        target="datasets",
+        target_version=TARGET_VERSION,
+        unit_conversion="one row = one packed sequence; a shard stands with the number of rows drawn from it",
+        texts={
+            "mixture.json": json_text(mixture),
+            "load.py": Path(__file__).with_name("hf_load.py").read_text(encoding="utf-8"),
+            "README.md": _readme(plan, stage),
+        },
+        links=links,
+        lost=LOST,
+        facts={"sequences": {share.domain: share.sequences for share in stage.mixture}},
+    )
+
+
+def _entry(
+    domain: Domain, shard: Shard, split: str, sequences: int, available: int, links: dict[str, TokenFile]
+) -> dict[str, object]:
+    path = f"tokens/{domain.id}-{split}-{shard.index:05d}.bin"
+    links[path] = shard.bin
+    return {"domain": domain.id, "tokens": path, "sequences": sequences, "available": available}
+
+
+def _readme(plan: Plan, stage: Stage) -> str:
+    return f"""\
+# Stage {stage.id} for Hugging Face datasets
+
+    from load import load
+    train = load(".")                      # datasets.Dataset of {stage.sequences} rows: input_ids, domain
+    heldout = load(".", split="heldout")
+
+Every row is {stage.sequence_length} tokens; train it for one epoch, in order. The order is mixed by the seed and every
+stretch of it holds the planned shares. With `transformers.Trainer` use `remove_unused_columns=False` and
+`DataCollatorForLanguageModeling(tokenizer, mlm=False)`. `rows(".")` yields the same without datasets. Plan {plan.hash}.
+"""

@@ -1,0 +1,56 @@
+"""Step export: the plan -> RUN/export/<trainer>, and EXPORTS with every file's hash.
+
+The folders hold plain names and relative paths, as trainers need them; their token files are hard links into the run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+
+from midmix.mixer.export.trainers import describe, export_plan, read_plan
+from midmix.step import Context, Output, Task
+from midmix.tables import EXPORTS, PLAN, TOKENS
+
+__all__ = ["VERSION", "export_plan", "run"]
+
+VERSION = 1
+FOLDER = "export"
+
+
+def run(context: Context) -> None:
+    """Export to the trainers of the config; folders that were deleted since are written again."""
+    trainers = tuple(sorted(set(context.config.export)))
+    context.gather(write_exports, writes=(EXPORTS,), reads=(PLAN, TOKENS), settings={"trainers": list(trainers)})
+    if not _all_there(context):
+        export_plan(context.folder, trainers, context.folder / FOLDER, absolute=False)
+
+
+def write_exports(task: Task, output: Output) -> None:
+    """Write the folders, then EXPORTS."""
+    trainers: list[str] = task.settings["trainers"]
+    files = describe(read_plan(task.folder), trainers)
+    destination = task.folder / FOLDER
+    export_plan(task.folder, trainers, destination, absolute=False)
+    _remove_others(destination, set(trainers))
+    rows = [
+        {"trainer": trainer, "file": written.file, "bytes": written.bytes, "sha256": written.sha256}
+        for trainer in trainers
+        for written in files[trainer]
+    ]
+    output.table(EXPORTS, pa.Table.from_pylist(rows, schema=EXPORTS.schema()))
+
+
+def _all_there(context: Context) -> bool:
+    rows = context.read(EXPORTS).to_pylist()
+    paths = [(context.folder / FOLDER / row["trainer"] / row["file"], row["bytes"]) for row in rows]
+    return all(path.is_file() and path.stat().st_size == size for path, size in paths)
+
+
+def _remove_others(destination: Path, trainers: set[str]) -> None:
+    """Remove what an earlier config exported, and what a killed run left unfinished."""
+    for folder in destination.iterdir():
+        if folder.is_dir() and folder.name not in trainers:
+            shutil.rmtree(folder)

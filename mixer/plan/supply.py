@@ -1,0 +1,117 @@
+"""Domains of the plan from the run's tables: shards with their hashes, sources, and what caps them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from midmix.artifact import Attachment, Manifest
+from midmix.errors import ConfigError, InputError
+from midmix.mixer.design.supply import DEFAULT, Supply, epochs_by_domain
+from midmix.mixer.plan.indexed import Index, last_token, read_index
+from midmix.mixer.plan.models import Domain, Shard, SourceTokens, TokenFile, Tokenizer
+
+TOKENIZER = "main"
+
+
+def read_shards(
+    token_files: tuple[Path, ...], manifest: Manifest, folder: Path, tokenizer: Tokenizer
+) -> dict[tuple[str, str], tuple[Shard, ...]]:
+    """Shards by (domain, split), in order, each checked: TOKENS, `.idx` and `.bin` must say the same.
+
+    Raises InputError where they do not, or where the token ids cannot be those of `tokenizer`.
+    """
+    attached = {a.name: a for a in manifest.attached}
+    counts = (
+        pl.scan_parquet(list(token_files))
+        .filter(pl.col("tokenizer") == TOKENIZER)
+        .group_by("domain", "split", "shard")
+        .agg(pl.col("num_tokens").cast(pl.Int64).sum().alias("tokens"), pl.len().cast(pl.Int64).alias("documents"))
+        .sort("domain", "split", "shard")
+        .collect(engine="streaming")
+    )
+    shards: dict[tuple[str, str], list[Shard]] = defaultdict(list)
+    for domain, split, number, tokens, documents in counts.iter_rows():
+        stem = f"{TOKENIZER}/{domain}/{split}-{number:05d}"
+        files = [_attachment(attached, f"{stem}.{suffix}") for suffix in ("bin", "idx")]
+        index = read_index(folder / files[1].path, folder / files[0].path)
+        _check_shard(stem, index, tokens, documents, tokenizer, folder / files[0].path)
+        bin_file, idx_file = (TokenFile(name=f.name, bytes=f.bytes, sha256=f.sha256) for f in files)
+        shards[domain, split].append(
+            Shard(index=number, tokens=tokens, documents=documents, bin=bin_file, idx=idx_file)
+        )
+    return {key: tuple(found) for key, found in shards.items()}
+
+
+def make_domains(
+    supply: Supply,
+    shards: Mapping[tuple[str, str], tuple[Shard, ...]],
+    declared: Mapping[str, tuple[str | None, str | None]],
+    max_epochs: Mapping[str, float],
+    config_domains: tuple[str, ...],
+) -> tuple[Domain, ...]:
+    """The domains that hold train tokens, sorted by name. `declared` gives (license, snapshot) per source."""
+    epochs = epochs_by_domain(max_epochs, supply, config_domains)
+    domains = []
+    for column, name in enumerate(supply.domains):
+        held = shards[name, "train"]
+        by_source = {s: int(supply.by_source[row, column]) for row, s in enumerate(supply.sources)}
+        sources = tuple(
+            SourceTokens(source=s, tokens=n, license=declared[s][0], snapshot=declared[s][1])
+            for s, n in by_source.items()
+            if n
+        )
+        domains.append(
+            Domain(
+                id=name,
+                tokens=sum(s.tokens for s in held),
+                documents=sum(s.documents for s in held),
+                max_epochs=_finite(name, float(epochs[column])),
+                max_epochs_reason=_reason(name, [s.source for s in sources], max_epochs),
+                sources=sources,
+                shards=held,
+                heldout=shards.get((name, "heldout"), ()),
+            )
+        )
+    return tuple(domains)
+
+
+def _reason(domain: str, sources: list[str], max_epochs: Mapping[str, float]) -> str:
+    """Which setting caps a domain: its own, the least of its sources', or the default."""
+    if domain in max_epochs:
+        return f"mixture.max_epochs.{domain}"
+    least = min(sources, key=lambda s: max_epochs.get(s, max_epochs.get(DEFAULT, float("inf"))))
+    return f"mixture.max_epochs.{least if least in max_epochs else DEFAULT}"
+
+
+def _finite(domain: str, epochs: float) -> float:
+    if epochs == float("inf"):
+        raise ConfigError(
+            f"mixture.max_epochs: domain {domain} has no bound (.inf); give the number of passes that you accept"
+        )
+    return epochs
+
+
+def _attachment(attached: Mapping[str, Attachment], name: str) -> Attachment:
+    if name not in attached:
+        raise InputError(
+            f"TOKENS lists documents of {name}, but the run has no such file. Run the step tokenize again."
+        )
+    return attached[name]
+
+
+def _check_shard(stem: str, index: Index, tokens: int, documents: int, tokenizer: Tokenizer, bin_path: Path) -> None:
+    if (index.tokens, index.documents) != (tokens, documents):
+        raise InputError(
+            f"{stem}: TOKENS counts {tokens} tokens in {documents} documents, its .idx "
+            f"{index.tokens} in {index.documents}. Run the step tokenize again."
+        )
+    if index.dtype != tokenizer.dtype or last_token(bin_path, index.dtype) != tokenizer.eos_id:
+        raise InputError(
+            f"{stem}: holds {index.dtype} ids and ends with {last_token(bin_path, index.dtype)}; the tokenizer "
+            f"{tokenizer.id} has {tokenizer.vocabulary_size} ids ({tokenizer.dtype}) and ends documents with "
+            f"{tokenizer.eos_id}. Run the step tokenize with this tokenizer, or name the one that made the tokens."
+        )

@@ -1,0 +1,122 @@
+"""Who survives, on small exact cases."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from midmix.curation.dedup.survivors import NO_DOCUMENT, choose_survivors, survivor_order
+from midmix.tables import DOCUMENTS, PARTS, SOURCES, doc_key
+
+Pair = tuple[int, int, float]
+
+
+def choose(order: list[int], failed: set[int], pairs: list[Pair]) -> dict[int, tuple[int | None, float | None, int]]:
+    """Document to (repeats, Jaccard, cluster); a Jaccard of 1 stands for an exact copy."""
+    docs = np.array(order, np.uint64)
+    passed = np.array([d not in failed for d in order])
+    doc, earlier = (np.array([p[i] for p in pairs], np.uint64) for i in (0, 1))
+    jaccard = np.array([p[2] for p in pairs], np.float64)
+    found = choose_survivors(docs, passed, doc, earlier, jaccard, jaccard == 1)
+    return {
+        int(d): (None if r == NO_DOCUMENT else int(r), None if np.isnan(j) else float(j), int(c))
+        for d, r, j, c in zip(docs, found.repeats, found.jaccard, found.cluster, strict=True)
+    }
+
+
+def test_a_pair() -> None:
+    assert choose([9, 4], set(), [(4, 9, 0.9)]) == {9: (None, None, 4), 4: (9, 0.9, 4)}
+
+
+def test_no_chains() -> None:
+    """1 ~ 2 ~ 3, but 1 and 3 are not alike: 3 stays, since its partner 2 is dropped."""
+    assert choose([1, 2, 3], set(), [(2, 1, 0.8), (3, 2, 0.8)]) == {
+        1: (None, None, 1), 2: (1, 0.8, 1), 3: (None, None, 1),
+    }  # fmt: skip
+
+
+def test_rules_come_first() -> None:
+    assert choose([1, 2, 3], {1}, [(2, 1, 0.9), (3, 2, 0.9)]) == {
+        1: (None, None, 1), 2: (None, None, 1), 3: (2, 0.9, 1),
+    }  # fmt: skip
+
+
+def test_the_most_alike_kept_partner_is_named() -> None:
+    pairs = [(4, 1, 0.81), (4, 2, 0.95), (4, 3, 0.95)]
+    assert choose([1, 2, 3, 4], set(), pairs)[4] == (2, 0.95, 1)
+    assert choose([1, 2, 3, 4], {2}, pairs)[4] == (3, 0.95, 1)
+    assert choose([1, 2, 3, 4], {2, 3}, pairs)[4] == (1, 0.81, 1)
+
+
+def test_copies_repeat_the_first_that_passed() -> None:
+    pairs = [(2, 1, 1.0), (3, 1, 1.0)]
+    assert choose([1, 2, 3], {1}, pairs) == {1: (None, None, 1), 2: (None, None, 1), 3: (2, 1.0, 1)}
+
+
+def test_copies_of_a_near_duplicate_repeat_what_it_repeats() -> None:
+    assert choose([1, 2, 3], set(), [(2, 1, 0.9), (3, 2, 1.0)]) == {
+        1: (None, None, 1), 2: (1, 0.9, 1), 3: (1, 0.9, 1),
+    }  # fmt: skip
+
+
+def test_pairs_of_the_first_copy_hold_for_the_one_that_stands_in() -> None:
+    """2 is a copy of 1, which the rules drop; 3 was compared with 1, and repeats 2."""
+    assert choose([1, 2, 3], {1}, [(2, 1, 1.0), (3, 1, 0.85)])[3] == (2, 0.85, 1)
+
+
+def test_a_copy_that_comes_later_than_the_partner_yields_to_it() -> None:
+    """The first copy fails and its other copy comes after 3 in survivor order, so 3 is kept and the copy repeats it."""
+    assert choose([1, 3, 2], {1}, [(2, 1, 1.0), (3, 1, 0.85)]) == {
+        1: (None, None, 1), 3: (None, None, 1), 2: (3, 0.85, 1),
+    }  # fmt: skip
+
+
+def test_clusters_are_named_after_their_smallest_key() -> None:
+    found = choose([50, 7, 30, 8, 90], set(), [(7, 50, 0.9), (30, 7, 0.9), (90, 8, 0.9)])
+    assert {d: c for d, (_, _, c) in found.items()} == {50: 7, 7: 7, 30: 7, 8: 8, 90: 8}
+
+
+def test_nothing() -> None:
+    assert choose([], set(), []) == {}
+
+
+def test_a_pair_of_an_unknown_document_is_refused() -> None:
+    with pytest.raises(ValueError, match="not in `docs`"):
+        choose([1, 2], set(), [(3, 1, 0.9)])
+
+
+def test_order_is_by_rank_length_hash_and_place_and_never_by_key(tmp_path: Path) -> None:
+    def digest(n: int) -> bytes:
+        return hashlib.blake2b(bytes([n]), digest_size=16).digest()
+
+    low, high = sorted([digest(1), digest(2)])
+    documents = [
+        (doc_key(0, 0), low, 10), (doc_key(0, 1), high, 10), (doc_key(0, 2), low, 11),
+        (doc_key(1, 0), low, 99), (doc_key(2, 0), low, 10), (doc_key(3, 5), low, 10),
+    ]  # fmt: skip
+    rows = [{"doc": d, "content_hash": h, "num_bytes": n, "num_chars": n} for d, h, n in documents]
+    parts = [(0, "web", "b.parquet", 0), (1, "bad", "a.parquet", 0), (2, "web", "a.parquet", 50), (3, "web", "a.parquet", 40)]
+    sources = [("web", 1, 0), ("bad", 0, 1)]
+    pq.write_table(pa.Table.from_pylist(rows, DOCUMENTS.schema()), tmp_path / "d.parquet")
+    pq.write_table(
+        pa.Table.from_pylist([{"part": p, "source": s, "path": f, "first_row": r} for p, s, f, r in parts], PARTS.schema()),
+        tmp_path / "p.parquet",
+    )
+    pq.write_table(
+        pa.Table.from_pylist([{"source": s, "position": p, "survivor_rank": r} for s, p, r in sources], SOURCES.schema()),
+        tmp_path / "s.parquet",
+    )
+    keys = np.array(sorted(d for d, _, _ in documents), np.uint64)
+    expected = [doc_key(0, 2), doc_key(3, 5), doc_key(2, 0), doc_key(0, 0), doc_key(0, 1), doc_key(1, 0)]
+    files = {name: [tmp_path / f"{name[0]}.parquet"] for name in ("documents", "parts", "sources")}
+    connection = duckdb.connect()
+    assert survivor_order(connection, keys, **files).tolist() == expected
+    some = np.array([doc_key(1, 0), doc_key(2, 0)], np.uint64)
+    assert survivor_order(connection, some, **files).tolist() == [doc_key(2, 0), doc_key(1, 0)]
+    assert survivor_order(connection, some[:0], **files).tolist() == []
