@@ -16,6 +16,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="From raw text shards to a mid-training data plan that a trainer loads.\n\n"
     "Start: midmix demo --out demo-run, or midmix init > config.yaml and midmix run config.yaml --out my-run.",
 )

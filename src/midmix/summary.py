@@ -81,10 +81,16 @@ def _print_domains(run: Run, console: Any) -> None:
     )  # fmt: skip
     rows = _rows(
         run,
-        """WITH t AS (SELECT domain, sum(num_tokens)::BIGINT AS tokens FROM tokens WHERE split = 'train' AND tokenizer = 'main' GROUP BY domain),
-             w AS (PIVOT (SELECT mixture, domain, weight FROM weights) ON mixture IN ('natural', 'baseline', 'optimum') USING first(weight))
-           SELECT domain, tokens, natural, baseline, optimum, o.low, o.high, o.epochs, o.at_cap FROM t LEFT JOIN w USING (domain)
-             LEFT JOIN (FROM weights WHERE mixture = 'optimum') o USING (domain) ORDER BY domain""",
+        """WITH t AS (
+             SELECT domain, sum(num_tokens)::BIGINT AS tokens FROM tokens
+             WHERE split = 'train' AND tokenizer = 'main' GROUP BY domain
+           ), w AS (
+             SELECT domain, max(weight) FILTER (mixture = 'natural') AS natural,
+               max(weight) FILTER (mixture = 'baseline') AS baseline, max(weight) FILTER (mixture = 'optimum') AS optimum,
+               max(low) AS low, max(high) AS high, max(epochs) FILTER (mixture = 'optimum') AS epochs,
+               bool_or(at_cap) FILTER (mixture = 'optimum') AS at_cap
+             FROM weights GROUP BY domain
+           ) SELECT * FROM t LEFT JOIN w USING (domain) ORDER BY domain""",
     )
     for r in rows:
         interval = "-" if r["low"] is None else f"{r['low']:.3f} - {r['high']:.3f}"

@@ -27,7 +27,9 @@ def real_texts() -> list[str]:
     files = sorted(Path(str(f.locate())) for f in importlib.metadata.files("sympy") or () if f.suffix in (".py", ".md"))
     chosen = [f.read_text(encoding="utf-8", errors="replace") for f in files[:: max(1, len(files) // 60)]]
     texts = [text[:40_000] for text in chosen]
-    pieces = [text[start : start + size] for text in texts[:20] for start, size in ((0, 7), (3, 50), (100, 400), (11, 1500))]
+    pieces = [
+        text[start : start + size] for text in texts[:20] for start, size in ((0, 7), (3, 50), (100, 400), (11, 1500))
+    ]
     lines = [text.splitlines(keepends=True) for text in texts[:10]]
     shuffled = ["".join(found[i % 7 :: 3] + found[: i + 3]) for i, found in enumerate(lines)]
     described = [importlib.metadata.distribution(name).metadata.as_string() for name in ("numpy", "sympy", "pytest")]

@@ -72,7 +72,9 @@ def reference(text: str) -> dict[str, float]:
     return {
         "latex_command_density": share(1000 * len(re.findall(r"\\[A-Za-z]{2,}", text)), len(text)),
         "operator_fraction": share(sum(map(is_operator, text)), len(text)),
-        "equation_line_fraction": share(sum(is_equation(s.lstrip()) for s in lines), sum(bool(s.strip()) for s in lines)),
+        "equation_line_fraction": share(
+            sum(is_equation(s.lstrip()) for s in lines), sum(bool(s.strip()) for s in lines)
+        ),
         "num_step_markers": sum(map(markers, lines)),
         "has_final_answer": any(map(has_answer, lines)),
     }

@@ -16,7 +16,32 @@ from midmix.tables import TEXT
 
 STOP_WORDS = {"the", "be", "to", "of", "and", "that", "have", "with"}
 PIECES = st.sampled_from(
-    ["a", "b", "ab", "c", "the", "of", "and", "#", "-", "• ", "...", ".", "…", " ", " ", " ", "\n", "\n\n", "\r\n", "é", "😀", "。", "\u2028", "1"]
+    [
+        "a",
+        "b",
+        "ab",
+        "c",
+        "the",
+        "of",
+        "and",
+        "#",
+        "-",
+        "• ",
+        "...",
+        ".",
+        "…",
+        " ",
+        " ",
+        " ",
+        "\n",
+        "\n\n",
+        "\r\n",
+        "é",
+        "😀",
+        "。",
+        "\u2028",
+        "1",
+    ]
 )
 TEXTS = st.lists(PIECES, max_size=120).map("".join)
 

@@ -22,7 +22,28 @@ UTF8_AS_LATIN = re.compile(
 )
 WINDOWS = {bytes([b]).decode("cp1252", "ignore"): chr(b) for b in range(0x80, 0xA0)}
 PIECES = st.sampled_from(
-    ["a", "é", "Ã©", "â€™", "ðŸ˜€", " ", "\n", "\r\n", "\r", "\u2028", "\x1c", "\x85", "0", "٣", "½", "\ufffd", "\x00", "漢", "😀", "\u0301"]
+    [
+        "a",
+        "é",
+        "Ã©",
+        "â€™",
+        "ðŸ˜€",
+        " ",
+        "\n",
+        "\r\n",
+        "\r",
+        "\u2028",
+        "\x1c",
+        "\x85",
+        "0",
+        "٣",
+        "½",
+        "\ufffd",
+        "\x00",
+        "漢",
+        "😀",
+        "\u0301",
+    ]
 )
 TEXTS = st.one_of(st.lists(PIECES, max_size=40).map("".join), st.text(max_size=40))
 

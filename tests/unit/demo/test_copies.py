@@ -8,6 +8,7 @@ from midmix.demo.copies import edit_words, jaccard
 from midmix.demo.draw import Draw
 from midmix.demo.pool import Pool, is_ordinary
 from midmix.demo.record import Record
+from midmix.errors import ConfigError
 
 WORDS = " ".join(f"w{i}" for i in range(100))
 
@@ -47,7 +48,7 @@ def test_a_pool_gives_each_ordinary_document_once() -> None:
     pool = Pool({"repos": rows}, Draw(1))
     taken = [pool.take("repos") for _ in range(5)]
     assert {id(r) for r in taken} == {id(r) for r in rows[:5]}
-    with pytest.raises(ValueError, match="no ordinary document left in repos"):
+    with pytest.raises(ConfigError, match="no document of normal length is left in repos"):
         pool.take("repos")
 
 

@@ -5,7 +5,7 @@ import torch
 from midmix.proxy_train.model import Models
 from midmix.proxy_train.pool import Feed
 from midmix.proxy_train.shape import Shape
-from midmix.proxy_train.swarm import Recipe, Swarm
+from midmix.proxy_train.swarm import Recipe, Swarm, even_slices
 from midmix.proxy_train.texts import Text, Window
 
 SHAPE = Shape(layers=2, width=16, feed_forward=24, heads=2, vocabulary=50)
@@ -43,6 +43,21 @@ def test_a_batch_equals_training_one_by_one(dtype: torch.dtype, tolerance: float
         assert (losses[:, [m]] - _losses(alone)).abs().max() < tolerance
         assert (together.models.rows_MP[[m]] - alone.models.rows_MP).abs().max() < 100 * tolerance
     assert (losses[0] - losses[-1] > 0.1).all()
+
+
+def test_a_model_is_bitwise_the_same_in_any_batch_and_group(monkeypatch: pytest.MonkeyPatch) -> None:
+    together = _swarm([0, 1, 2, 3])
+    _losses(together)
+    monkeypatch.setattr("midmix.proxy_train.swarm.CPU_TOKENS_IN_FLIGHT", 2 * LENGTH * SEQUENCES)
+    for models in ([0, 1, 2, 3], [2]):
+        other = _swarm(models)
+        _losses(other)
+        assert torch.equal(together.models.rows_MP[models], other.models.rows_MP)
+
+
+def test_slices_are_few_and_even() -> None:
+    assert even_slices(9, 5) == [slice(0, 4), slice(4, 9)]
+    assert even_slices(3, 7) == [slice(0, 3)]
 
 
 def test_two_runs_are_bitwise_equal() -> None:

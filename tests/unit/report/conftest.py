@@ -18,14 +18,14 @@ KINDS = ("prose", "code", "math", "reasoning")
 REASONS = ("gopher.too_few_words", "gopher.dup_line_fraction", "duplicate.exact", "duplicate.near", "leak.gsm8k")
 METRICS = (*(f"domain:{source}" for source in SOURCES), "set:gold")
 # Columns of views, beside those of the tables.
-VIEWS: Mapping[str, Mapping[str, pa.DataType]] = {
-    DOCUMENTS.name: dict.fromkeys(("source", "kind", "path"), pa.string()),
-    "rules": dict(doc=pa.uint64(), rule_set=pa.string(), rule=pa.string(), value=pa.float64())
-    | dict(threshold=pa.float64(), fired=pa.bool_()),
-    "duplicates": dict(doc=pa.uint64(), cluster=pa.uint64(), repeats=pa.uint64(), jaccard=pa.float64()),
-    "predictions": dict(metric=pa.string(), law=pa.string(), run=pa.int32(), measured=pa.float64())
-    | dict(predicted=pa.float64()),
-}
+VIEWS: Mapping[str, Mapping[str, str]] = {
+    DOCUMENTS.name: {"source": "string", "kind": "string", "path": "string"},
+    "rules": {
+        "doc": "uint64", "rule_set": "string", "rule": "string", "value": "double", "threshold": "double", "fired": "bool",
+    },
+    "duplicates": {"doc": "uint64", "cluster": "uint64", "repeats": "uint64", "jaccard": "double"},
+    "predictions": {"metric": "string", "law": "string", "run": "int32", "measured": "double", "predicted": "double"},
+}  # fmt: skip
 
 Row = dict[str, Any]
 Rows = dict[str, list[Row]]

@@ -100,18 +100,16 @@ def test_order_is_by_rank_length_hash_and_place_and_never_by_key(tmp_path: Path)
         (doc_key(0, 0), low, 10), (doc_key(0, 1), high, 10), (doc_key(0, 2), low, 11),
         (doc_key(1, 0), low, 99), (doc_key(2, 0), low, 10), (doc_key(3, 5), low, 10),
     ]  # fmt: skip
-    rows = [{"doc": d, "content_hash": h, "num_bytes": n, "num_chars": n} for d, h, n in documents]
     parts = [(0, "web", "b.parquet", 0), (1, "bad", "a.parquet", 0), (2, "web", "a.parquet", 50), (3, "web", "a.parquet", 40)]
     sources = [("web", 1, 0), ("bad", 0, 1)]
-    pq.write_table(pa.Table.from_pylist(rows, DOCUMENTS.schema()), tmp_path / "d.parquet")
-    pq.write_table(
-        pa.Table.from_pylist([{"part": p, "source": s, "path": f, "first_row": r} for p, s, f, r in parts], PARTS.schema()),
-        tmp_path / "p.parquet",
-    )
-    pq.write_table(
-        pa.Table.from_pylist([{"source": s, "position": p, "survivor_rank": r} for s, p, r in sources], SOURCES.schema()),
-        tmp_path / "s.parquet",
-    )
+    for table, columns, rows in (
+        (DOCUMENTS, ["doc", "content_hash", "num_bytes"], documents),
+        (PARTS, ["part", "source", "path", "first_row"], parts),
+        (SOURCES, ["source", "position", "survivor_rank"], sources),
+    ):
+        schema = pa.schema([table.schema().field(name) for name in columns])
+        named = [dict(zip(columns, row, strict=True)) for row in rows]
+        pq.write_table(pa.Table.from_pylist(named, schema), tmp_path / f"{table.name[0]}.parquet")
     keys = np.array(sorted(d for d, _, _ in documents), np.uint64)
     expected = [doc_key(0, 2), doc_key(3, 5), doc_key(2, 0), doc_key(0, 0), doc_key(0, 1), doc_key(1, 0)]
     files = {name: [tmp_path / f"{name[0]}.parquet"] for name in ("documents", "parts", "sources")}

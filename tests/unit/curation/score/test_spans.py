@@ -55,7 +55,15 @@ def test_no_keys(text: str) -> None:
 
 
 def test_a_key_within_a_private_key_is_counted_once() -> None:
-    block = "-----BEGIN " + "PRIVATE KEY-----\n" + "AKIA" + "IOSFODNN7EXAMPLE\n" + "A" * 48 + "\n-----END " + "PRIVATE KEY-----"
+    block = (
+        "-----BEGIN "
+        + "PRIVATE KEY-----\n"
+        + "AKIA"
+        + "IOSFODNN7EXAMPLE\n"
+        + "A" * 48
+        + "\n-----END "
+        + "PRIVATE KEY-----"
+    )
     spans = find_spans(pa.array([f"x\n{block}\n"], TEXT))
     assert (spans.start.tolist(), spans.end.tolist(), spans.reason) == ([2], [2 + len(block)], ["secret.key"])
     assert spans.num_secrets.tolist() == [1]

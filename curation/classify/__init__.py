@@ -1,0 +1,1 @@
+"""Labels of raw text from frozen models: language, kind and quality."""

@@ -1,0 +1,1 @@
+"""Leaks: documents that hold text of benchmark or evaluation items."""

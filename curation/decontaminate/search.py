@@ -1,0 +1,155 @@
+"""Leak search: one pass over the words of clean text, one look at a bit set per word, more only where it answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from midmix.curation.clean import text_buffers
+from midmix.curation.decontaminate.index import BASE, FIELDS, Index, gram_hash, powers
+from midmix.curation.decontaminate.words import fold_tables, next_word
+from midmix.jit import njit
+from midmix.tables import CONTAMINATION
+
+# Rows that a kernel call returns at most (more where one document touches more fields).
+_ROWS = 65_536
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _in_bit_set(bits: npt.NDArray[np.uint8], value: np.uint64) -> bool:
+    low = value & np.uint64(8 * bits.size - 1)
+    return bool((bits[np.int64(low >> np.uint64(3))] >> np.uint8(low & np.uint64(7))) & np.uint8(1))
+
+
+@njit(inline="always")  # type: ignore[untyped-decorator]
+def _find(hashes: npt.NDArray[np.uint64], value: np.uint64) -> int:
+    """Where `value` stands in ascending `hashes`, -1 where it does not."""
+    low, high = 0, hashes.size
+    while low < high:
+        middle = (low + high) >> 1
+        if hashes[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low < hashes.size and hashes[low] == value else -1
+
+
+@njit
+def _search(
+    data: npt.NDArray[np.uint8],
+    offsets: npt.NDArray[np.int64],
+    first_doc: int,
+    classes: npt.NDArray[np.uint8],
+    letters: npt.NDArray[np.uint8],
+    folded: npt.NDArray[np.uint16],
+    hashes: npt.NDArray[np.uint64],
+    starts: npt.NDArray[np.int64],
+    fields: npt.NDArray[np.int64],
+    lengths: npt.NDArray[np.int64],
+    shortest: int,
+    tail_filter: npt.NDArray[np.uint8],
+    gram_filter: npt.NDArray[np.uint8],
+    num_fields: int,
+    base: np.uint64,
+    out: npt.NDArray[np.int64],
+) -> tuple[int, int]:
+    """Search documents from `first_doc` on until `out` may not hold another; (next document, rows written).
+
+    A row of `out`: document, field, distinct n-grams of the field found, first byte, byte after the last.
+    """
+    longest = lengths[-1]
+    ring = 1
+    while ring <= longest:
+        ring *= 2
+    power = powers(base, max(longest, shortest) + 1)
+    prefixes = np.zeros(ring, np.uint64)
+    begins = np.zeros(ring, np.int64)
+    gram_seen = np.full(hashes.size, -1, np.int64)
+    row_of_field = np.full(num_fields, -1, np.int64)
+    rows = 0
+    for doc in range(first_doc, offsets.size - 1):
+        if rows + num_fields > out.shape[0]:
+            return doc, rows
+        opened = rows
+        at, end = offsets[doc], offsets[doc + 1]
+        prefix = np.uint64(0)
+        prefixes[0] = prefix
+        words = 0
+        while True:
+            word, begin, at = next_word(data, at, end, classes, letters, folded)
+            if begin == at:
+                break
+            begins[words & (ring - 1)] = begin
+            prefix = prefix * base + word
+            words += 1
+            prefixes[words & (ring - 1)] = prefix
+            if words < shortest:
+                continue
+            tail = prefix - prefixes[(words - shortest) & (ring - 1)] * power[shortest]
+            if not _in_bit_set(tail_filter, gram_hash(tail, shortest)):
+                continue
+            for length in lengths:
+                if length > words:
+                    break
+                value = gram_hash(prefix - prefixes[(words - length) & (ring - 1)] * power[length], length)
+                if not _in_bit_set(gram_filter, value):
+                    continue
+                gram = _find(hashes, value)
+                if gram < 0:
+                    continue
+                is_new = gram_seen[gram] != doc
+                gram_seen[gram] = doc
+                for k in range(starts[gram], starts[gram + 1]):
+                    field = fields[k]
+                    row = row_of_field[field]
+                    if row < opened:
+                        row = rows
+                        rows += 1
+                        row_of_field[field] = row
+                        out[row, 0] = doc
+                        out[row, 1] = field
+                        out[row, 2] = 0
+                        out[row, 3] = begins[(words - length) & (ring - 1)] - offsets[doc]
+                    out[row, 2] += is_new
+                    out[row, 4] = at - offsets[doc]
+    return offsets.size - 1, rows
+
+
+def search(texts: pa.LargeStringArray, index: Index) -> npt.NDArray[np.int64]:
+    """Rows int64 [n, 5]: document (its ordinal), field, distinct n-grams of the field found, first byte, byte after
+    the last; in the order of documents, fields of a document in no order. Bytes are of the document's own text."""
+    if not len(index.hashes) or not len(texts):
+        return np.zeros((0, 5), np.int64)
+    bounds, data = text_buffers(texts)
+    out = np.empty((max(_ROWS, len(index.items)), 5), np.int64)
+    found, doc = [], 0
+    while doc < len(texts):
+        doc, rows = _search(
+            data, bounds, doc, *fold_tables(), index.hashes, index.starts, index.fields, index.lengths, index.shortest,
+            index.tail_filter, index.gram_filter, len(index.items), BASE, out,
+        )  # fmt: skip
+        found.append(out[:rows].copy())
+    return np.concatenate(found)
+
+
+def leaks(keys: npt.NDArray[np.uint64], texts: pa.LargeStringArray, index: Index, ngram: int) -> dict[str, pa.Table]:
+    """Rows of CONTAMINATION for each set of the index, in key order; `keys` are the documents' ascending keys."""
+    found = search(texts, index)
+    field = found[:, 1]
+    order = np.lexsort((index.codes[field], index.items[field], found[:, 0]))
+    found, field = found[order], field[order]
+    overlap = found[:, 2] / index.totals[field]
+    rule = np.where(index.field_lengths[field] == ngram, f"{ngram}-gram", "short-item")
+    columns = [
+        pa.array(keys[found[:, 0]]),
+        pa.array(index.names).take(pa.array(index.sets[field])) if len(field) else pa.array([], pa.string()),
+        pa.array(index.items[field]),
+        pa.array(FIELDS).take(pa.array(index.codes[field])),
+        pa.array(rule.astype(object), pa.string()),
+        pa.array(overlap),
+        pa.array(found[:, 3]),
+        pa.array(found[:, 4]),
+    ]
+    whole = pa.table(columns, names=CONTAMINATION.schema().names).cast(CONTAMINATION.schema())
+    return {name: whole.filter(pa.array(index.sets[field] == number)) for number, name in enumerate(index.names)}

@@ -1,0 +1,1 @@
+"""What a recommendation rests on, and whether it may be called supported."""

@@ -1,0 +1,1 @@
+"""Laws + caps + bounds -> weights with intervals, and what they are compared with."""

@@ -1,0 +1,1 @@
+"""Proxy models: one row of a design in, held-out losses out."""
