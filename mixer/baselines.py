@@ -12,7 +12,8 @@ from midmix.mixer.simplex import F64, I64, within_caps
 
 def natural(tokens: I64) -> F64:
     """Shares of the tokens at hand."""
-    return tokens / tokens.sum()
+    shares: F64 = tokens / tokens.sum()
+    return shares
 
 
 def uniform(tokens: I64, caps: F64) -> F64:
@@ -39,4 +40,5 @@ def unimax(tokens: I64, max_epochs: F64, total_tokens: int) -> F64:
     for place, domain in enumerate(order):
         taken[domain] = min(budget / (len(order) - place), most[domain])
         budget -= taken[domain]
-    return taken / taken.sum()
+    shares: F64 = taken / taken.sum()
+    return shares

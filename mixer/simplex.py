@@ -28,7 +28,7 @@ def within_caps(weights: F64, caps: F64) -> F64:
     rows = np.atleast_2d(np.asarray(weights, dtype=np.float64))
     if caps.sum() < 1 - 1e-12:
         raise ConfigError(f"caps sum to {caps.sum():.6f}, expected 1 or more: no mixture can keep to them")
-    result = rows / rows.sum(axis=1, keepdims=True)
+    result: F64 = rows / rows.sum(axis=1, keepdims=True)
     for _ in range(len(caps)):
         capped = result >= caps
         spare = 1.0 - np.where(capped, caps, 0.0).sum(axis=1, keepdims=True)
@@ -63,13 +63,15 @@ def round_weights(weights: F64, caps: F64 | None = None) -> F64:
         for domain in open_domains[:missing]:
             units[domain] += 1
         missing = WEIGHT_UNITS - int(units.sum())
-    return units / WEIGHT_UNITS
+    rounded: F64 = units / WEIGHT_UNITS
+    return rounded
 
 
 def hellinger(left: F64, right: F64) -> F64:
     """Distances [n, m] between the square roots of two sets of weights [n, k] and [m, k], in [0, sqrt(2)]."""
     overlap = np.sqrt(np.maximum(left, 0)) @ np.sqrt(np.maximum(right, 0)).T
-    return np.sqrt(np.maximum(left.sum(1)[:, None] + right.sum(1)[None, :] - 2 * overlap, 0.0))
+    distances: F64 = np.sqrt(np.maximum(left.sum(1)[:, None] + right.sum(1)[None, :] - 2 * overlap, 0.0))
+    return distances
 
 
 def mixture_groups(weights: F64) -> I64:

@@ -14,21 +14,18 @@ from numpy.typing import NDArray
 
 from midmix.artifact import load_manifest
 from midmix.errors import InputError
-from midmix.proxy_train.evaluate import bits_per_byte
+from midmix.proxy_train.losses import curve_values, losses_table, unigram_values
 from midmix.proxy_train.model import Models
 from midmix.proxy_train.pool import Run, make_feed
 from midmix.proxy_train.schedule import CURVE_POINTS
 from midmix.proxy_train.shape import Shape
 from midmix.proxy_train.shards import Shards, itemsize, shards_by_domain
-from midmix.proxy_train.swarm import Measurement, Recipe, Swarm
+from midmix.proxy_train.swarm import Recipe, Swarm
 from midmix.proxy_train.texts import Text, document_text, item_text
 from midmix.proxy_train.tokens import load_tokenizer, num_ids, read_heldout, read_items
-from midmix.proxy_train.unigram import cross_entropy, mixed_share, token_counts, unigram_share
+from midmix.proxy_train.unigram import token_counts, unigram_share
 from midmix.step import Output, Task
 from midmix.tables import EVALUATION_ITEMS, LOSSES, TOKENS
-
-ORIGIN = "proxy"
-NATS, BITS, UNIGRAM = "nats_per_token", "bits_per_byte", "unigram_nats_per_token"
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,10 @@ def train_runs(task: Task, output: Output) -> None:
         device = pick_device()
         sources = open_sources(task, settings)
         swarm = _start(settings, runs, sources, device)
-        measured = swarm.run(sources.curve, sources.final)
-        tokens_per_step = settings["batch_sequences"] * settings["sequence_length"]
-        shape = swarm.models.shape.name
-        rows = [row for m in measured for row in loss_rows(m, runs, shape, tokens_per_step)]
-        rows += unigram_rows(runs, sources, shape, swarm.step, tokens_per_step)
-    rows.sort(key=lambda row: (row["run"], row["step"], row["metric"], row["unit"]))
-    output.table(LOSSES, LOSSES.schema().empty_table().from_pylist(rows, schema=LOSSES.schema()))
+        measured = list(swarm.run(sources.curve, sources.final))
+    tokens_per_step = settings["batch_sequences"] * settings["sequence_length"]
+    values = [*curve_values(measured), *unigram_values(runs, sources.final, sources.shares, swarm.step)]
+    output.table(LOSSES, losses_table(values, runs, swarm.models.shape.name, tokens_per_step))
 
 
 def pick_device() -> torch.device:
@@ -91,7 +85,7 @@ def open_sources(task: Task, settings: Mapping[str, Any]) -> Sources:
     )
     budget, length = settings["heldout_tokens"], settings["sequence_length"]
     documents = read_heldout(task.inputs[TOKENS.name], heldout, name, budget)
-    items = read_items(task.inputs[EVALUATION_ITEMS.name], tokenizer)
+    items = read_items(task.inputs[EVALUATION_ITEMS.name], tokenizer, budget)
     if not documents and not items:
         raise InputError(
             "tokens, evaluation_items: no held-out text and no item, so no proxy can be measured; "
@@ -136,43 +130,3 @@ def _start(settings: Mapping[str, Any], runs: Sequence[Run], sources: Sources, d
         weight_decay=settings["weight_decay"],
     )
     return Swarm(Models.start(shape, [run.stream for run in runs], device=device), feed, recipe)
-
-
-def loss_rows(measured: Measurement, runs: Sequence[Run], shape: str, tokens_per_step: int) -> list[dict[str, Any]]:
-    """Rows of LOSSES of one measurement, in nats per token and in bits per byte; NULL where a run has died."""
-    rows = []
-    for m, run in enumerate(runs):
-        for x, text in enumerate(measured.texts):
-            nats = float(measured.nats_MX[m, x])
-            values = {NATS: nats / len(text.measured), BITS: bits_per_byte(nats, text.num_bytes)}
-            rows += [
-                _row(
-                    run, shape, measured.step, tokens_per_step, text.metric, unit, value if np.isfinite(value) else None
-                )
-                for unit, value in values.items()
-            ]
-    return rows
-
-
-def unigram_rows(
-    runs: Sequence[Run], sources: Sources, shape: str, step: int, tokens_per_step: int
-) -> list[dict[str, Any]]:
-    """The entropy to beat at the end: domains under their own frequencies, sets under those of the run's mixture."""
-    rows = []
-    for run in runs:
-        mixed = mixed_share(sources.shares, run.weights)
-        for text in sources.final:
-            kind, _, name = text.metric.partition(":")
-            share = sources.shares.get(name, mixed) if kind == "domain" else mixed
-            value = cross_entropy(share, text.measured)
-            rows.append(_row(run, shape, step, tokens_per_step, text.metric, UNIGRAM, value))
-    return rows
-
-
-def _row(
-    run: Run, shape: str, step: int, tokens_per_step: int, metric: str, unit: str, value: float | None
-) -> dict[str, Any]:
-    return {
-        "run": run.number, "origin": ORIGIN, "shape": shape, "tokens": step * tokens_per_step, "seed": run.seed,
-        "step": step, "metric": metric, "unit": unit, "value": value,
-    }  # fmt: skip

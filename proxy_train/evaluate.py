@@ -55,6 +55,6 @@ def _window_nats(models: Models, windows: Sequence[Window]) -> NDArray[np.float6
     return np.asarray(np.where(measured, nll_MRT, 0.0).sum(axis=2))
 
 
-def bits_per_byte(nats: float, num_bytes: int) -> float:
-    """Nats over the bytes of the same text, in bits."""
-    return nats / math.log(2) / num_bytes
+def bits_per_byte(nats: NDArray[np.float64], num_bytes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Nats [..., X] over the bytes of the same texts [X], in bits."""
+    return np.asarray(nats / math.log(2) / num_bytes)

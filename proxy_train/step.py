@@ -54,7 +54,7 @@ def training_settings(proxy: Proxy, *, vocabulary: int) -> dict[str, Any]:
     sizes = {
         "layers": proxy.layers,
         "width": proxy.width,
-        # SwiGLU has three products where a plain block has two: 8/3 of the width is as many parameters as 4 (Llama).
+        # Llama's 8/3, which makes SwiGLU's three products as large as a plain block's two, rounded up
         "feed_forward": proxy.feed_forward or 3 * proxy.width,
         "heads": proxy.heads,
     }

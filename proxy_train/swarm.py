@@ -107,11 +107,10 @@ class Swarm:
         return Measurement(self.step, nats_MX, texts)
 
     def run(self, curve: Sequence[Text], final: Sequence[Text]) -> Iterator[Measurement]:
-        """Train to the end; measurements on `curve` along the way and on `final` at the end."""
+        """Train to the end; measurements on `curve` along the way and at the end, then on `final`."""
         points = set(curve_steps(self.recipe.steps))
         while self.step < self.recipe.steps:
             self.advance()
-            if self.step == self.recipe.steps:
-                yield self.measure(final)
-            elif self.step in points:
+            if self.step in points:
                 yield self.measure(curve)
+        yield self.measure(final)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 # Stands between question and answer, as in the template that the sources' question-answer columns use.
 SEPARATOR = "\n\n"
+# Texts too long for what is left of the budget are passed over later, so more than the budget is read.
+SPARE = 4
 
 
 def load_tokenizer(name: str, folder: str) -> Tokenizer:
@@ -69,9 +71,8 @@ def read_heldout(
     found = {}
     for domain, one_domain in shards.items():
         mine = rows.filter(pa.compute.equal(rows.column("domain"), domain))
-        # Documents too long for the budget are passed over later, so some more than the budget are read.
         ends = np.cumsum(mine.column("num_tokens").to_numpy())
-        taken = mine.slice(0, int(np.searchsorted(ends, 4 * budget)) + 1).to_pylist()
+        taken = mine.slice(0, int(np.searchsorted(ends, SPARE * budget)) + 1).to_pylist()
         arrays = one_domain.open()
         documents = [
             arrays[row["shard"]][row["offset"] : row["offset"] + row["num_tokens"]].astype(np.int64) for row in taken
@@ -87,15 +88,22 @@ def read_heldout(
     return found
 
 
-def read_items(files: Sequence[Path], tokenizer: Tokenizer) -> dict[str, list[Item]]:
-    """Items of every target and retention set as tokens, in order; benchmarks are not measured."""
+def read_items(files: Sequence[Path], tokenizer: Tokenizer, budget: int) -> dict[str, list[Item]]:
+    """Items of every target and retention set as tokens, in order, until a set has `SPARE` times `budget` tokens.
+
+    Benchmarks are not measured, nor are items whose answer has no token.
+    """
     columns = ["set", "role", "item", "question", "answer"]
     found: dict[str, list[Item]] = defaultdict(list)
+    left: dict[str, int] = defaultdict(lambda: SPARE * budget)
     for file in files:
-        for row in pq.read_table(file, columns=columns).to_pylist():
-            if row["role"] == "benchmark" or not row["answer"]:
+        for row in pq.read_table(file, columns=columns, filters=[("role", "!=", "benchmark")]).to_pylist():
+            if left[row["set"]] <= 0:
                 continue
-            found[row["set"]].append(make_item(tokenizer, row["question"], row["answer"]))
+            item = make_item(tokenizer, row["question"], row["answer"])
+            if len(item.answer):
+                found[row["set"]].append(item)
+                left[row["set"]] -= len(item.question) + len(item.answer)
     return dict(sorted(found.items()))
 
 

@@ -41,4 +41,4 @@ def mixed_share(shares: Mapping[str, NDArray[np.float64]], weights: Mapping[str,
 
 def cross_entropy(share: NDArray[np.float64], ids: NDArray[np.int64]) -> float:
     """Mean nats per token of `ids` under the probabilities `share` [V]."""
-    return float(-np.log(share)[ids].mean())
+    return float(-np.log(share[ids]).mean())

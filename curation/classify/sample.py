@@ -44,27 +44,11 @@ def draw_sample(
     not at all where classes share them. Raises InputError when a class has fewer than 10 documents.
     """
     chosen = [part for source in class_of for part in _first_parts(parts, source)]
-    found: dict[str, dict[bytes, tuple[int, int]]] = {label: {} for label in sorted(set(class_of.values()))}
-    for number, part in enumerate(chosen):
-        mine = found[class_of[part.source]]
-        for content_hash, row in _smallest_hashes(documents.get(part.id, ())):
-            mine.setdefault(content_hash, (number, row))
-        for content_hash in sorted(mine)[PER_CLASS:]:
-            del mine[content_hash]
-    shared = {
-        h for label, mine in found.items() for h in mine if any(h in found[other] for other in found if other != label)
-    }
-    for label, mine in found.items():
-        if len(mine.keys() - shared) < MIN_PER_CLASS:
-            raise InputError(
-                f"rater {name}: class {label} has {len(mine.keys() - shared)} documents of its own, expected at least "
-                f"{MIN_PER_CLASS}; name more sources of it under raters.{name}"
-            )
+    found = _choose(chosen, documents, class_of, name)
     rows = [
         (content_hash[8:], content_hash, label, place)
         for label, mine in found.items()
         for content_hash, place in mine.items()
-        if content_hash not in shared
     ]
     # The first half of a hash says how it was chosen, and so of which class it may be; the second half does not.
     rows.sort()
@@ -76,6 +60,33 @@ def draw_sample(
         hashes=[content_hash for _, content_hash, _, _ in rows],
         text_bytes_read=sum(chosen[number].text_bytes for number in used),
     )
+
+
+def _choose(
+    parts: Sequence[Part], documents: Mapping[int, Sequence[Path]], class_of: Mapping[str, str], name: str
+) -> dict[str, dict[bytes, tuple[int, int]]]:
+    """Per class, content hash to (place in `parts`, row in the part), without hashes that classes share."""
+    found: dict[str, dict[bytes, tuple[int, int]]] = {label: {} for label in sorted(set(class_of.values()))}
+    for number, part in enumerate(parts):
+        mine = found[class_of[part.source]]
+        for content_hash, row in _smallest_hashes(documents.get(part.id, ())):
+            mine.setdefault(content_hash, (number, row))
+        for content_hash in sorted(mine)[PER_CLASS:]:
+            del mine[content_hash]
+    shared = {
+        h for label, mine in found.items() for h in mine if any(h in found[other] for other in found if other != label)
+    }
+    own = {
+        label: {content_hash: place for content_hash, place in mine.items() if content_hash not in shared}
+        for label, mine in found.items()
+    }
+    for label, mine in own.items():
+        if len(mine) < MIN_PER_CLASS:
+            raise InputError(
+                f"rater {name}: class {label} has {len(mine)} documents of its own, expected at least {MIN_PER_CLASS}; "
+                f"name more sources of it under raters.{name}"
+            )
+    return own
 
 
 def _first_parts(parts: Sequence[Part], source: str) -> list[Part]:

@@ -7,19 +7,21 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from midmix.curation.clean import text_buffers
-from midmix.curation.decontaminate.index import BASE, FIELDS, Index, gram_hash, powers
+from midmix.curation.decontaminate.index import BASE, FIELDS, Index, filter_bits, filter_block, gram_hash, powers
 from midmix.curation.decontaminate.words import fold_tables, next_word
 from midmix.jit import njit
 from midmix.tables import CONTAMINATION
 
 # Rows that a kernel call returns at most (more where one document touches more fields).
 _ROWS = 65_536
+# Words that are hashed before they are looked up, so that looks into a large filter overlap instead of waiting in turn.
+_WORDS_AT_A_TIME = 64
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
-def _in_bit_set(bits: npt.NDArray[np.uint8], value: np.uint64) -> bool:
-    low = value & np.uint64(8 * bits.size - 1)
-    return bool((bits[np.int64(low >> np.uint64(3))] >> np.uint8(low & np.uint64(7))) & np.uint8(1))
+def _perhaps(blocks: npt.NDArray[np.uint64], value: np.uint64) -> bool:
+    bits = filter_bits(value)
+    return bool(blocks[filter_block(value, blocks.size)] & bits == bits)
 
 
 @njit(inline="always")  # type: ignore[untyped-decorator]
@@ -48,8 +50,8 @@ def _search(
     fields: npt.NDArray[np.int64],
     lengths: npt.NDArray[np.int64],
     shortest: int,
-    tail_filter: npt.NDArray[np.uint8],
-    gram_filter: npt.NDArray[np.uint8],
+    tail_filter: npt.NDArray[np.uint64],
+    gram_filter: npt.NDArray[np.uint64],
     num_fields: int,
     base: np.uint64,
     out: npt.NDArray[np.int64],
@@ -60,11 +62,13 @@ def _search(
     """
     longest = lengths[-1]
     ring = 1
-    while ring <= longest:
+    while ring <= longest + _WORDS_AT_A_TIME:
         ring *= 2
-    power = powers(base, max(longest, shortest) + 1)
-    prefixes = np.zeros(ring, np.uint64)
-    begins = np.zeros(ring, np.int64)
+    last = ring - 1
+    power = powers(base, longest + 1)
+    prefixes = np.zeros(ring, np.uint64)  # of the words before, by number of words
+    begins = np.zeros(ring, np.int64)  # of a word, by its ordinal
+    ends = np.zeros(ring, np.int64)
     gram_seen = np.full(hashes.size, -1, np.int64)
     row_of_field = np.full(num_fields, -1, np.int64)
     rows = 0
@@ -76,43 +80,45 @@ def _search(
         prefix = np.uint64(0)
         prefixes[0] = prefix
         words = 0
-        while True:
-            word, begin, at = next_word(data, at, end, classes, letters, folded)
-            if begin == at:
-                break
-            begins[words & (ring - 1)] = begin
-            prefix = prefix * base + word
-            words += 1
-            prefixes[words & (ring - 1)] = prefix
-            if words < shortest:
-                continue
-            tail = prefix - prefixes[(words - shortest) & (ring - 1)] * power[shortest]
-            if not _in_bit_set(tail_filter, gram_hash(tail, shortest)):
-                continue
-            for length in lengths:
-                if length > words:
+        while at < end:
+            known = words
+            while words < known + _WORDS_AT_A_TIME:
+                word, begin, at = next_word(data, at, end, classes, letters, folded)
+                if begin == at:
                     break
-                value = gram_hash(prefix - prefixes[(words - length) & (ring - 1)] * power[length], length)
-                if not _in_bit_set(gram_filter, value):
+                begins[words & last] = begin
+                ends[words & last] = at
+                prefix = prefix * base + word
+                words += 1
+                prefixes[words & last] = prefix
+            for upto in range(max(known + 1, shortest), words + 1):
+                tail = prefixes[upto & last] - prefixes[(upto - shortest) & last] * power[shortest]
+                if not _perhaps(tail_filter, gram_hash(tail, shortest)):
                     continue
-                gram = _find(hashes, value)
-                if gram < 0:
-                    continue
-                is_new = gram_seen[gram] != doc
-                gram_seen[gram] = doc
-                for k in range(starts[gram], starts[gram + 1]):
-                    field = fields[k]
-                    row = row_of_field[field]
-                    if row < opened:
-                        row = rows
-                        rows += 1
-                        row_of_field[field] = row
-                        out[row, 0] = doc
-                        out[row, 1] = field
-                        out[row, 2] = 0
-                        out[row, 3] = begins[(words - length) & (ring - 1)] - offsets[doc]
-                    out[row, 2] += is_new
-                    out[row, 4] = at - offsets[doc]
+                for length in lengths:
+                    if length > upto:
+                        break
+                    rolling = prefixes[upto & last] - prefixes[(upto - length) & last] * power[length]
+                    value = gram_hash(rolling, length)
+                    if not _perhaps(gram_filter, value):
+                        continue
+                    gram = _find(hashes, value)
+                    if gram < 0:
+                        continue
+                    is_new = gram_seen[gram] != doc
+                    gram_seen[gram] = doc
+                    for k in range(starts[gram], starts[gram + 1]):
+                        row = row_of_field[fields[k]]
+                        if row < opened:
+                            row = rows
+                            rows += 1
+                            row_of_field[fields[k]] = row
+                            out[row, 0] = doc
+                            out[row, 1] = fields[k]
+                            out[row, 2] = 0
+                            out[row, 3] = begins[(upto - length) & last] - offsets[doc]
+                        out[row, 2] += is_new
+                        out[row, 4] = ends[(upto - 1) & last] - offsets[doc]
     return offsets.size - 1, rows
 
 

@@ -19,7 +19,7 @@ from midmix.curation.clean import clean_documents
 from midmix.curation.decontaminate.index import Index, build_index, set_grams
 from midmix.curation.decontaminate.items import item_rows
 from midmix.curation.decontaminate.search import leaks
-from midmix.errors import InputError
+from midmix.errors import ConfigError, InputError
 from midmix.step import Context, Output, Task
 from midmix.tables import CONTAMINATION, DOCUMENTS, EVALUATION_ITEMS, SPANS
 
@@ -48,7 +48,7 @@ def run(context: Context) -> None:
 
 
 def _digest(location: str) -> str:
-    """SHA-256 of a file, local or behind a URL. Raises InputError when it cannot be read."""
+    """SHA-256 of a file, local or behind a URL. Raises InputError when it cannot be read, ConfigError for its scheme."""
     import fsspec
 
     try:
@@ -56,6 +56,10 @@ def _digest(location: str) -> str:
             digest = hashlib.sha256()
             while block := stream.read(1 << 20):
                 digest.update(block)
+    except (ImportError, ValueError) as error:
+        raise ConfigError(
+            f"evaluation set {location}: {error}. Install what its kind of URL needs, or copy it."
+        ) from None
     except OSError as error:
         raise InputError(
             f"evaluation set {location}: {error.strerror or error}. Correct its path in the config, or take it out."

@@ -76,7 +76,7 @@ def next_word(
     shift = np.uint64(0)
     begin = at
     while at < end:
-        byte = data[at]
+        byte = data[np.uint64(at)]  # an unsigned index spares numba's look for negative ones
         letter = np.uint64(letters[byte])
         size = 1
         if letter == 0:

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from midmix.curation.dedup.exchange import Exchange, Workspace
 from midmix.curation.dedup.survivors import survivor_query
+from midmix.errors import StepError
 from midmix.jit import njit
 
 # Documents of a band bucket that each later one is compared with.
@@ -81,10 +82,15 @@ def load_order(connection: duckdb.DuckDBPyConnection, inputs: dict[str, tuple[Pa
     query = survivor_query(documents=inputs["documents"], parts=inputs["parts"], sources=inputs["sources"])
     place = 0
     for batch in connection.sql(query).to_arrow_reader(CHUNK_ROWS):
-        found = np.searchsorted(docs, batch["doc"].to_numpy())
+        keys = batch["doc"].to_numpy()
+        found = np.searchsorted(docs, keys)
+        if (found >= count).any() or (docs[found] != keys).any():
+            raise StepError("documents and signatures do not list the same keys. Run from 'dedup' again with --rerun.")
         ordinals[place : place + len(found)] = found
         places[found] = np.arange(place, place + len(found))
         place += len(found)
+    if place != count:
+        raise StepError(f"{place} documents, but {count} signatures. Run from 'dedup' again with --rerun.")
     return Order(docs, places, ordinals)
 
 

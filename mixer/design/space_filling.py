@@ -88,11 +88,15 @@ def design_mixtures(
     Raises ConfigError when `num_mixtures` leaves no room for the references, or there is one domain alone.
     """
     if len(tokens) < 2:
-        raise ConfigError("got 1 domain with tokens, expected 2 or more to mix: add a source, or 'domains' that divide it")
+        raise ConfigError(
+            "got 1 domain with tokens, expected 2 or more to mix: add a source, or 'domains' that divide it"
+        )
     fixed = _distinct(_fixed_mixtures(tokens, caps, control, baseline))
     references = sum(role != "interior" for role, _ in fixed)
     if num_mixtures < references + 2:
-        raise ConfigError(f"proxy.runs is {num_mixtures}, expected {references + 2} or more: {references} are references")
+        raise ConfigError(
+            f"proxy.runs is {num_mixtures}, expected {references + 2} or more: {references} are references"
+        )
     fixed = fixed[:num_mixtures]
     placed = np.stack([weights for _, weights in fixed])
     pool = dirichlet_pool(tokens, caps, POOL_SIZE, seed)

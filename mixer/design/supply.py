@@ -80,17 +80,22 @@ def spread_shares(shares: Mapping[str, float], supply: Supply, declared: Collect
         elif name in supply.sources:
             held = supply.by_source[supply.sources.index(name)]
             if share and not held.sum():
-                raise ConfigError(f"{where}: source {name!r} has no token in the train split; leave it out or keep more of it")
+                raise ConfigError(
+                    f"{where}: source {name!r} has no token in the train split; leave it out or keep more of it"
+                )
             weights += share * held / max(int(held.sum()), 1)
         elif name in declared:
             if share:
-                raise ConfigError(f"{where}: domain {name!r} has no token in the train split; leave it out or widen its SQL")
+                raise ConfigError(
+                    f"{where}: domain {name!r} has no token in the train split; leave it out or widen its SQL"
+                )
         else:
             known = [*supply.sources, *declared]
             raise ConfigError(f"{where}: {name!r} is neither a source nor a domain{nearest(name, known)}")
     if not weights.sum() > 0:
         raise ConfigError(f"{where}: no share is more than 0; give at least one source or domain a share")
-    return weights / weights.sum()
+    normalised: F64 = weights / weights.sum()
+    return normalised
 
 
 def epochs_by_domain(max_epochs: Mapping[str, float], supply: Supply, declared: Collection[str]) -> F64:

@@ -7,6 +7,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import numpy as np
+from threadpoolctl import threadpool_limits
+
 from midmix.mixer.evidence.skill import heldout_r2, shuffle_p_value
 from midmix.mixer.fit.heldout import rank_correlation
 from midmix.mixer.fit.swarm import Swarm, noise_sd
@@ -52,7 +55,9 @@ def evidence_rows(
     if evidence is not None:
         losses = evidence.losses @ goals.target_weights
         noise = noise_sd(losses, swarm.groups)
-        claims += [_noise_floor(noise, float(losses.std())), *_skills(evidence), *_gains(recommendation, noise)]
+        with threadpool_limits(1):
+            skills = _skills(evidence)
+        claims += [_noise_floor(noise, float(losses.std())), *skills, *_gains(recommendation, noise)]
         claims += [_retention(name, rise) for name, rise in recommendation.rises.items()]
         if not recommendation.feasible:
             claims.append(_clash(recommendation))
@@ -68,7 +73,9 @@ def _learnt(swarm: Swarm) -> Claim:
     enough = swarm.num_mixtures >= MIN_MIXTURES
     if not enough:
         words += f"; {MIN_MIXTURES} mixtures or more are needed"
-    return Claim("overall", "learnt", SUPPORTED if enough else NOT_SUPPORTED, words + ".", float(len(swarm.runs)), unit="runs")
+    return Claim(
+        "overall", "learnt", SUPPORTED if enough else NOT_SUPPORTED, words + ".", float(len(swarm.runs)), unit="runs"
+    )
 
 
 def _warnings(domain_targets: Collection[str]) -> list[Claim]:
@@ -100,17 +107,20 @@ def _noise_floor(noise: float | None, spread: float) -> Claim:
 def _skills(evidence: Evidenced) -> list[Claim]:
     combinations = {"overall": evidence.goals.target_weights}
     for name, (metric, _) in evidence.goals.targets.items():
-        combinations[f"target:{name}"] = (evidence.goals.target_weights > 0) * [m == metric for m in evidence.goals.metrics]
+        combinations[f"target:{name}"] = np.array([float(m == metric) for m in evidence.goals.metrics])
     groups, weights = evidence.swarm.groups, evidence.swarm.weights
     return [
-        _skill(subject, weights, evidence.losses @ mix, evidence.heldout @ mix, groups) for subject, mix in combinations.items()
+        _skill(subject, weights, evidence.losses @ mix, evidence.heldout @ mix, groups)
+        for subject, mix in combinations.items()
     ]
 
 
 def _skill(subject: str, weights: F64, losses: F64, predicted: F64, groups: I64) -> Claim:
     r2, p_value = heldout_r2(losses, predicted, groups), shuffle_p_value(weights, losses)
     rank = rank_correlation(predicted, losses)
-    verdict = next((v for v, (p, r) in ((SUPPORTED, SKILLED), (WEAK, HINTED)) if p_value <= p and r2 >= r), NOT_SUPPORTED)
+    verdict = next(
+        (v for v, (p, r) in ((SUPPORTED, SKILLED), (WEAK, HINTED)) if p_value <= p and r2 >= r), NOT_SUPPORTED
+    )
     words = (
         f"Laws that did not see a mixture explain {max(r2, 0.0):.0%} of the variance of its loss (rank correlation "
         f"{'undefined' if rank is None else f'{rank:.2f}'}); a share of {p_value:.4f} of shuffled losses is explained as well."
@@ -125,7 +135,9 @@ def _gains(recommendation: Recommendation, noise: float | None) -> list[Claim]:
             subject = target if target == "overall" else f"target:{target}"
             claims.append(_gain(subject, f"gain_over_{reference}", reference, gain, noise, recommendation.faults))
         elif target == "overall":
-            claims.append(_gain(f"mixture:{reference}", "gain_of_optimum", reference, gain, noise, recommendation.faults))
+            claims.append(
+                _gain(f"mixture:{reference}", "gain_of_optimum", reference, gain, noise, recommendation.faults)
+            )
     return claims
 
 
@@ -153,7 +165,9 @@ def _retention(name: str, rise: Rise) -> Claim:
         f"(standard deviation {rise.sd:.4f}); the bound of {rise.max_rise:g} {kept}."
     )
     half = 1.645 * rise.sd
-    return Claim(f"retain:{name}", "retention_rise", verdict, words, rise.value, rise.value - half, rise.value + half, BITS)
+    return Claim(
+        f"retain:{name}", "retention_rise", verdict, words, rise.value, rise.value - half, rise.value + half, BITS
+    )
 
 
 def _clash(recommendation: Recommendation) -> Claim:
@@ -180,8 +194,9 @@ def _overall(claims: list[Claim], recommendation: Recommendation) -> Claim:
         words = f"{reasons[0].upper()}{reasons[1:]}."
     if verdict != SUPPORTED:
         words += " " + _settling_run(used, gain)
-    interval = (gain.value, gain.low, gain.high) if gain else (None, None, None)
-    return Claim("overall", "verdict", verdict, words, *interval, unit=BITS if gain else None)
+    if gain is None:
+        return Claim("overall", "verdict", verdict, words)
+    return Claim("overall", "verdict", verdict, words, gain.value, gain.low, gain.high, BITS)
 
 
 def _bears(claim: Claim, recommendation: Recommendation) -> bool:

@@ -72,6 +72,6 @@ def _power_law_kernels(weights: F64) -> list[F64]:
 def _log_likelihood(covariance: F64, columns: F64) -> F64:
     """Log density of each column of losses [n, p] up to a constant, at the scale of the covariance that suits it best."""
     factor = cho_factor(covariance, lower=True)
-    quadratic = (columns * cho_solve(factor, columns)).sum(axis=0)
+    quadratic = (columns * (cho_solve(factor, np.eye(len(covariance))) @ columns)).sum(axis=0)
     log_likelihood: F64 = -0.5 * len(covariance) * np.log(quadratic) - np.log(np.diag(factor[0])).sum()
     return log_likelihood

@@ -88,7 +88,9 @@ def read_swarm(designs: pa.Table, losses: pa.Table, domains: Sequence[str]) -> S
         metrics=tuple(metrics),
         runs=tuple(kept),
         weights=np.array([weights[run] for run in kept]).reshape(len(kept), len(domains)),
-        losses=np.array([[final[BITS][run][metric] for metric in metrics] for run in kept]).reshape(len(kept), len(metrics)),
+        losses=np.array([[final[BITS][run][metric] for metric in metrics] for run in kept]).reshape(
+            len(kept), len(metrics)
+        ),
         control=tuple(any(np.abs(weights[run] - weights[c]).max() < SAME_WEIGHT for c in controls) for run in kept),
         left_out=left_out,
     )
@@ -117,7 +119,9 @@ def _common_kind(results: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None
     return min(counts, key=lambda kind: (-counts[kind], kind)) if counts else None
 
 
-def _final_losses(results: Sequence[Mapping[str, Any]], kind: tuple[str, str] | None) -> dict[str, dict[int, dict[str, float]]]:
+def _final_losses(
+    results: Sequence[Mapping[str, Any]], kind: tuple[str, str] | None
+) -> dict[str, dict[int, dict[str, float]]]:
     """Unit -> run -> metric -> value at the last step that any run of the kind reached; entropies at any step."""
     ours = [r for r in results if (r["origin"], r["shape"]) == kind]
     last_step = max((r["step"] for r in ours), default=0)

@@ -35,6 +35,8 @@ def fit_all(
         if not isinstance(law, Average)
     }
     return {
-        name: FittedAverage(tuple(single[member.name] for member in law.members)) if isinstance(law, Average) else single[name]
+        name: FittedAverage(tuple(single[member.name] for member in law.members))
+        if isinstance(law, Average)
+        else single[name]
         for name, law in LAWS.items()
     }

@@ -85,14 +85,16 @@ class _Problem:
 
     def centre(self) -> F64:
         """The prior's mean, as the parameters at which its residuals are 0 when m is 0."""
-        return np.r_[self.offset, 0.0, np.log(0.4), 0.0]
+        mean: F64 = np.r_[self.offset, 0.0, np.log(0.4), 0.0]
+        return mean
 
     def solve(self, theta: F64, noise_share: float, evaluations: int) -> tuple[F64, float, F64]:
         """Parameters, cost and scaled Jacobian [n + k + 3, k + 3] at the optimum near `theta`."""
         scale, centre = 1 / np.sqrt(noise_share * self.variance), self.centre()
 
         def residuals(t: F64) -> F64:
-            return np.r_[(_value(t, self.weights, self.least) - self.losses) * scale, self.prior @ (t - centre)]
+            stacked: F64 = np.r_[(_value(t, self.weights, self.least) - self.losses) * scale, self.prior @ (t - centre)]
+            return stacked
 
         def jacobian(t: F64) -> F64:
             return np.vstack([_jacobian(t, self.weights, self.least) * scale, self.prior])
@@ -137,7 +139,8 @@ class Power:
             theta, noise_share = self._search(problem)
         theta, _, jacobian = problem.solve(theta, noise_share, 60 if start is None else 15)
         ceiling = float(losses.max() + 0.75 * np.ptp(losses))
-        return FittedPower(theta, problem.least, ceiling, noise_share, np.linalg.pinv(jacobian.T @ jacobian))
+        covariance: F64 = np.linalg.pinv(jacobian.T @ jacobian).astype(np.float64)
+        return FittedPower(theta, problem.least, ceiling, noise_share, covariance)
 
     @staticmethod
     def _search(problem: _Problem) -> tuple[F64, float]:

@@ -102,7 +102,9 @@ def _gains(
         combinations[name] = np.array([float(m == metric) for m in goals.metrics])
     predicted = predictor.mean(np.vstack([weights[None], *[r[None] for r in references.values()]]))
     return {
-        (reference, target): worlds.gain_interval(float((predicted[place + 1] - predicted[0]) @ combined), place, combined)
+        (reference, target): worlds.gain_interval(
+            float((predicted[place + 1] - predicted[0]) @ combined), place, combined
+        )
         for place, reference in enumerate(references)
         for target, combined in combinations.items()
     }

@@ -31,7 +31,9 @@ def run(context: Context) -> None:
     """Choose the weights."""
     mixture = context.config.require("mixture", context.step)
     settings = {"mixture": mixture_settings(context), **goal_settings(mixture), "seed": context.seed}
-    context.gather(optimize, writes=(WEIGHTS, EVIDENCE), settings=settings, reads=(DESIGNS, LOSSES, LAWS, TOKENS, PARTS))
+    context.gather(
+        optimize, writes=(WEIGHTS, EVIDENCE), settings=settings, reads=(DESIGNS, LOSSES, LAWS, TOKENS, PARTS)
+    )
 
 
 def goal_settings(mixture: Mixture) -> dict[str, Any]:

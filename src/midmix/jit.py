@@ -25,6 +25,7 @@ from numba.core.caching import FunctionCache
 WARM_UP_MODULES = (
     "midmix.curation.clean",
     "midmix.curation.score.warm_up",
+    "midmix.curation.classify.warm_up",
     "midmix.curation.dedup.warm_up",
     "midmix.curation.decontaminate.warm_up",
 )

@@ -33,7 +33,7 @@ class Progress:
     def step(self, title: str, total: int, reused: int, num_bytes: int) -> Iterator[Callable[[int], None]]:
         """Follow `total` tasks of which `reused` are done already; yields a function to call with each one's bytes."""
         start = time.monotonic()
-        state: dict[str, Any] = {"step": title, "done": reused, "total": total, "pid": os.getpid()}
+        state: dict[str, Any] = {"step": title.partition(":")[0], "done": reused, "total": total, "pid": os.getpid()}
         self._save(state, force=True)
         display = self._bar if self._terminal and not self.quiet and total > reused else self._lines
         with display(title, total, reused, num_bytes) as show:
@@ -46,14 +46,14 @@ class Progress:
             yield advance
         seconds = time.monotonic() - start
         again = f", {reused} reused" if reused else ""
-        self.say(f"{title:<14} {total - reused} of {total} tasks done{again} in {seconds:.1f} s")
+        self.say(f"{title:<28} {total - reused} of {total} tasks done{again} in {seconds:.1f} s")
 
     @contextmanager
     def _bar(self, title: str, total: int, reused: int, num_bytes: int) -> Iterator[Callable[[int], None]]:
         from rich import progress as rich_progress
         from rich.console import Console
 
-        columns = [rich_progress.TextColumn("{task.description:<14}"), rich_progress.BarColumn()]
+        columns = [rich_progress.TextColumn("{task.description:<28}"), rich_progress.BarColumn()]
         rates = [rich_progress.DownloadColumn(), rich_progress.TransferSpeedColumn()]
         columns += rates if num_bytes else [rich_progress.MofNCompleteColumn()]
         left = rich_progress.TimeRemainingColumn()
@@ -74,7 +74,7 @@ class Progress:
                 last = now
                 left = (now - start) / max(done - reused, 1) * (total - done)
                 rate = f", {read / 1e6 / (now - start):.1f} MB/s" if num_bytes else ""
-                self.say(f"{title:<14} {done} of {total}{rate}, about {left:.0f} s left")
+                self.say(f"{title:<28} {done} of {total}{rate}, about {left:.0f} s left")
 
         yield show
 

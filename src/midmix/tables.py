@@ -471,6 +471,19 @@ LAWS = Table(
     ),
 )
 
+PREDICTIONS = Table(
+    "predictions",
+    "Every law on every run that it was not fitted on: predicted against measured.",
+    ("metric", "law", "run"),
+    (
+        Column("metric", pa.string(), "metric of LOSSES"),
+        Column("law", pa.string(), "name of the law"),
+        Column("run", pa.int32(), "run of DESIGNS, left out of the fit with its mixture"),
+        Column("measured", pa.float64(), "bits per byte at the end of the run"),
+        Column("predicted", pa.float64(), "bits per byte"),
+    ),
+)
+
 WEIGHTS = Table(
     "weights",
     "Mixtures: the chosen one with intervals, and those that it is compared with.",
@@ -565,7 +578,7 @@ TABLES: dict[str, Table] = {
     t.name: t
     for t in (
         SOURCES, COPIES, PARTS, DOCUMENTS, QUARANTINE, EVALUATION_ITEMS, SCORES, SPANS, LABELS, ARTEFACTS, SIGNATURES, PAIRS,
-        CONTAMINATION, DECISIONS, CURATED, TOKEN_PARTS, TOKENS, DESIGNS, LOSSES, LAWS, WEIGHTS, EVIDENCE, PLAN, EXPORTS,
+        CONTAMINATION, DECISIONS, CURATED, TOKEN_PARTS, TOKENS, DESIGNS, LOSSES, LAWS, PREDICTIONS, WEIGHTS, EVIDENCE, PLAN, EXPORTS,
         LEDGER, DROPS, STEPS,
     )
 }  # fmt: skip

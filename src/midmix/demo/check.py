@@ -17,6 +17,7 @@ from midmix.tables import doc_key, format_key
 THRESHOLD = 0.8
 Query = Callable[[str], pa.Table]
 Row = dict[str, Any]
+Sheet = dict[str, list[Row]]
 _EXAMPLES = 5
 
 
@@ -44,41 +45,47 @@ def compare(query: Query, planted: Path) -> list[Finding]:
     and row of the sheet, through the view `parts`.
     """
     run = _Run(query)
-    sheet: dict[str, list[Row]] = defaultdict(list)
+    sheet: Sheet = defaultdict(list)
     for row in pq.read_table(planted).to_pylist():
         row["detail"] = json.loads(row["detail"])
         row["doc"], row["other"] = run.doc(row["file"], row["row"]), run.doc(row["other_file"], row["other_row"])
         sheet[row["kind"]].append(row)
-    near = sheet["near"]
-    tells = [row for row in sheet["leak"] if row["detail"]["detectable"]]
+    return [*_pairs(run, sheet), *_contents(run, sheet), *_damage(run, sheet)]
+
+
+def _pairs(run: _Run, sheet: Sheet) -> list[Finding]:
+    near = [row for row in sheet["near"] if row["jaccard"] >= THRESHOLD]
+    apart = [row for row in sheet["near"] if row["jaccard"] < THRESHOLD]
     return [
         _finding("exact copies", sheet["exact"], run.repeats_exactly),
+        _finding("near copies, Jaccard 0.8 and over", near, run.is_near, 0.95),
+        _finding("near copies below 0.8, not dropped for one another", apart, run.stands_apart),
         _finding(
-            "near copies, Jaccard 0.8 and over", [r for r in near if r["jaccard"] >= THRESHOLD], run.is_near, 0.95
-        ),
-        _finding(
-            "near copies below 0.8, not dropped for one another",
-            [r for r in near if r["jaccard"] < THRESHOLD],
-            run.stands_apart,
-        ),
-        _finding(
-            "documents dropped as repeats, each verified", run.repeats, lambda row: (row["jaccard"] or 0.0) >= THRESHOLD
+            "documents dropped as repeats, each verified", run.repeats, lambda r: (r["jaccard"] or 0.0) >= THRESHOLD
         ),
         _finding("same problem, other numbers", sheet["template"], run.is_template),
+    ]
+
+
+def _contents(run: _Run, sheet: Sheet) -> list[Finding]:
+    tells = [row for row in sheet["leak"] if row["detail"]["detectable"]]
+    silent = [row for row in sheet["leak"] if not row["detail"]["detectable"]]
+    return [
         _finding("leaks that the rule can tell", tells, run.leaks),
         _finding("documents with such leaks, dropped", tells, lambda row: not run.is_kept(row)),
-        _finding(
-            "leaks too short to tell", [r for r in sheet["leak"] if not r["detail"]["detectable"]], run.leaks, 0.0
-        ),
+        _finding("leaks too short to tell", silent, run.leaks, 0.0),
         _finding("addresses and keys", sheet["secret"], run.covers),
         _finding("boilerplate lines", sheet["boilerplate"], run.has_boilerplate),
         _finding("mojibake", sheet["mojibake"], lambda row: run.garbled.get(row["doc"], 0.0) > 0),
         _finding("empty documents, not kept", sheet["empty"], lambda row: run.is_known(row) and not run.is_kept(row)),
         _finding(
-            "huge documents, read",
-            sheet["huge"],
-            lambda row: run.num_bytes.get(row["doc"]) == row["detail"]["num_bytes"],
+            "huge documents, read", sheet["huge"], lambda r: run.num_bytes.get(r["doc"]) == r["detail"]["num_bytes"]
         ),
+    ]
+
+
+def _damage(run: _Run, sheet: Sheet) -> list[Finding]:
+    return [
         _finding("rows with null text", sheet["null_text"], run.is_quarantined),
         _finding("rows with no text in them", sheet["not_text"], run.is_quarantined),
         _finding("lines of invalid JSON", sheet["invalid_json"], run.is_quarantined),
@@ -104,7 +111,7 @@ def _where(row: Row) -> str:
     return place + key + other + figure
 
 
-def _in_sheet(sheet: dict[str, list[Row]]) -> Callable[[Row], bool]:
+def _in_sheet(sheet: Sheet) -> Callable[[Row], bool]:
     bad = ("null_text", "not_text", "invalid_json", "invalid_utf8", "truncated_file", "empty")
     places = {(row["file"], row["row"]) for kind in bad for row in sheet[kind]}
     return lambda row: (row["file"], row["row"]) in places

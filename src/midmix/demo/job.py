@@ -10,7 +10,7 @@ from midmix.config import load_config
 from midmix.demo.check import Finding, compare
 from midmix.demo.corpus import write_demo
 from midmix.errors import InputError
-from midmix.report import write_report
+from midmix.report import Planted, write_report
 from midmix.run import open_run
 from midmix.runner import run_steps
 from midmix.summary import print_summary
@@ -21,9 +21,9 @@ def run_demo(out: Path, *, megabytes: float = 36, workers: int | None = None, de
     corpus = write_corpus(out, megabytes)
     run_steps(load_config(corpus / "config.yaml"), out, workers=workers, debug=debug)
     run = open_run(out)
-    write_report(run, out / "report.html")
-    print_summary(run)
     findings = compare(lambda query: run.sql(query).to_arrow_table(), corpus / "planted.parquet")
+    write_report(run, out / "report.html", planted=[Planted(f.kind, f.planted, f.found) for f in findings])
+    print_summary(run)
     print_findings(findings)
 
 

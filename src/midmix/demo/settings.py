@@ -63,7 +63,7 @@ proxy:                                # tiny models: they show the machinery, an
   runs: 14
 
 domains:                              # SQL over sources and labels; what is left is its source
-  math_high: "kind = 'math' and quality >= 0.8"
+  math_high: "kind = 'math' and quality >= 0.999"    # the rater tells proofs from crawl with ease: a high bar
 
 mixture:
   tokens: 3_000_000                   # what one pass over crawl can carry at its baseline share

@@ -39,7 +39,9 @@ def ngrams(words: list[str], length: int) -> list[tuple[str, ...]]:
     return [tuple(words[i : i + length]) for i in range(len(words) - length + 1)]
 
 
-def expected(documents: list[list[str]], fields: list[tuple[list[str] | None, list[str]]]) -> dict[tuple[int, int, str], float]:
+def expected(
+    documents: list[list[str]], fields: list[tuple[list[str] | None, list[str]]]
+) -> dict[tuple[int, int, str], float]:
     """(document, item, field) to overlap, by sets of tuples."""
     found = {}
     for doc, words in enumerate(documents):
@@ -56,7 +58,9 @@ def expected(documents: list[list[str]], fields: list[tuple[list[str] | None, li
 
 
 @given(st.data(), st.lists(WORDS, max_size=4), st.lists(st.tuples(st.one_of(st.none(), WORDS), WORDS), max_size=5))
-def test_overlaps(data: st.DataObject, documents: list[list[str]], fields: list[tuple[list[str] | None, list[str]]]) -> None:
+def test_overlaps(
+    data: st.DataObject, documents: list[list[str]], fields: list[tuple[list[str] | None, list[str]]]
+) -> None:
     texts = [data.draw(written(words)) for words in documents]
     table = leaks(np.arange(len(texts), dtype=np.uint64), pa.array(texts, TEXT), make_index(fields), NGRAM)["s"]
     rows = table.to_pylist()
@@ -65,8 +69,15 @@ def test_overlaps(data: st.DataObject, documents: list[list[str]], fields: list[
     assert list(found) == sorted(found)
 
 
-@given(st.data(), WORDS, st.lists(st.sampled_from(["x", "y", "z"]), max_size=6), WORDS.filter(lambda w: len(w) >= MIN_WORDS))
-def test_a_verbatim_leak_is_found_where_it_stands(data: st.DataObject, before: list[str], between: list[str], answer: list[str]) -> None:
+@given(
+    st.data(),
+    WORDS,
+    st.lists(st.sampled_from(["x", "y", "z"]), max_size=6),
+    WORDS.filter(lambda w: len(w) >= MIN_WORDS),
+)
+def test_a_verbatim_leak_is_found_where_it_stands(
+    data: st.DataObject, before: list[str], between: list[str], answer: list[str]
+) -> None:
     """Surrounded by words that are not in the item, the place is exactly that of the item's words."""
     head = data.draw(written(between))
     body = data.draw(written(answer))

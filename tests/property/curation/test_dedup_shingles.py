@@ -17,7 +17,12 @@ from midmix.tables import TEXT
 
 # Text in which spaces, digits and the first bytes of white-space characters are common.
 TEXTS = st.lists(
-    st.text(st.one_of(st.sampled_from(" \n\t\x1c\u00a0\u2003\u2028\u3000\u1680\u20ac\u3042\u1e00Åaé.,0123456789"), st.characters(codec="utf-8"))),
+    st.text(
+        st.one_of(
+            st.sampled_from(" \n\t\x1c\u00a0\u2003\u2028\u3000\u1680\u20ac\u3042\u1e00Åaé.,0123456789"),
+            st.characters(codec="utf-8"),
+        )
+    ),
     min_size=1,
     max_size=6,
 )

@@ -25,7 +25,10 @@ class Case:
         """PAIRS by key: copies with their first, near ones between firsts."""
         first = [self.text.index(t) for t in self.text]
         copies = [(i, f, 1.0, True) for i, f in enumerate(first) if i != f]
-        return [(self.order[a], self.order[b], j, e) for a, b, j, e in [*copies, *((*p, j, False) for p, j in self.near.items())]]
+        return [
+            (self.order[a], self.order[b], j, e)
+            for a, b, j, e in [*copies, *((*p, j, False) for p, j in self.near.items())]
+        ]
 
 
 @st.composite

@@ -174,7 +174,7 @@ def test_benchmark_items_are_long_short_and_too_short(demo: Path) -> None:
 
 
 def test_secrets_stand_where_the_sheet_says(planted: list[Row], rows: dict[tuple[str, int], str | None]) -> None:
-    kinds = Counter()
+    kinds: Counter[str] = Counter()
     for row in of_kind(planted, "secret"):
         detail = row["detail"]
         data = text_of(rows, row).encode()

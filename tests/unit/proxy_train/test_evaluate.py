@@ -73,4 +73,5 @@ def test_a_model_without_knowledge_pays_the_log_of_the_vocabulary() -> None:
 
 
 def test_bits_per_byte_of_tiny_values() -> None:
-    assert bits_per_byte(3 * math.log(2), 12) == pytest.approx(0.25)
+    bits = bits_per_byte(np.array([[3 * math.log(2), 1.0], [0.0, math.log(4)]]), np.array([12, 1]))
+    np.testing.assert_allclose(bits, [[0.25, 1 / math.log(2)], [0.0, 2.0]], rtol=1e-15)

@@ -30,7 +30,14 @@ def find(texts: list[str], *fields: tuple[Field, str], ngram: int = 6, min_words
     table = leaks(np.arange(len(texts), dtype=np.uint64), pa.array(texts, TEXT), index, ngram)["s"]
     assert table.schema == CONTAMINATION.schema()
     return [
-        (r["doc"], r["item"], r["field"], r["rule"], r["overlap"], texts[r["doc"]].encode()[r["start_byte"] : r["end_byte"]].decode())
+        (
+            r["doc"],
+            r["item"],
+            r["field"],
+            r["rule"],
+            r["overlap"],
+            texts[r["doc"]].encode()[r["start_byte"] : r["end_byte"]].decode(),
+        )
         for r in table.to_pylist()
     ]
 
@@ -41,6 +48,11 @@ QUESTION = "Tom has 3 red apples and 4 green pears; how many?"
 def test_verbatim_in_a_document_with_places_in_bytes() -> None:
     text = f"été “{QUESTION}” fin"
     assert find([text], (QUESTION, "7")) == [(0, 0, "question", "6-gram", 1.0, QUESTION[:-1])]
+
+
+def test_wherever_it_stands_in_a_long_document() -> None:
+    texts = [f"{'x ' * before}{QUESTION}{' x' * 70}" for before in range(140)]
+    assert find(texts, (QUESTION, "7")) == [(i, 0, "question", "6-gram", 1.0, QUESTION[:-1]) for i in range(140)]
 
 
 def test_other_case_spacing_and_markup() -> None:
@@ -122,7 +134,9 @@ def test_rows_are_in_key_order_and_independent_of_other_documents() -> None:
     fields = [(f"w{i} a b c d e", f"w{i} f g h i j") for i in range(9)]
     texts = [". ".join(part for pair in fields[::-1] for part in pair), "nothing here at all", fields[3][0]]
     found = find(texts, *fields)
-    assert [row[:3] for row in found] == [(0, i, f) for i in range(9) for f in ("answer", "question")] + [(2, 3, "question")]
+    assert [row[:3] for row in found] == [(0, i, f) for i in range(9) for f in ("answer", "question")] + [
+        (2, 3, "question")
+    ]
     assert find(texts[2:], *fields) == [(0, *found[-1][1:])]
 
 

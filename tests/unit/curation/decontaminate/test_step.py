@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from midmix.curation.decontaminate import step
-from midmix.errors import DriftError, InputError
+from midmix.errors import ConfigError, DriftError, InputError
 from midmix.tables import CONTAMINATION, EVALUATION_ITEMS, LEDGER, format_key
 
 MakeRun = Callable[..., Any]
@@ -66,10 +66,10 @@ def test_text_is_read_once_for_all_sets_and_again_for_a_new_one_alone(run: Any, 
         ("p00000001", "words"): ("done", True), ("p00000001", "plain"): ("done", False),
     }  # fmt: skip
     before = leaked(run)
-    bench = write_items(tmp_path / "b.jsonl", {"prompt": "x", "answer": "nothing of the kind at all"}, {"text": "Nothing of the kind"})
-    run.config = run.config.model_copy(
-        update={"benchmarks": {"bench": bench}, "leaks": run.config.leaks}
+    bench = write_items(
+        tmp_path / "b.jsonl", {"prompt": "x", "answer": "nothing of the kind at all"}, {"text": "Nothing of the kind"}
     )
+    run.config = run.config.model_copy(update={"benchmarks": {"bench": bench}, "leaks": run.config.leaks})
     run.run(step, "decontaminate")
     done = {key for key, (action, _) in actions(run).items() if action == "done"}
     assert done == {("all-write_items", ""), ("p00000000", "bench"), ("p00000001", "bench")}
@@ -94,4 +94,10 @@ def test_no_sets(make_run: MakeRun, part: Any) -> None:
 def test_a_missing_set_is_named(make_run: MakeRun, part: Any) -> None:
     run = make_run({0: part("web", [GOLD])}, sources={"web": "prose"}, benchmarks={"gone": "gone.jsonl"})
     with pytest.raises(InputError, match=r"gone\.jsonl: No such file"):
+        run.run(step, "decontaminate")
+
+
+def test_an_unknown_kind_of_url_is_named(make_run: MakeRun, part: Any) -> None:
+    run = make_run({0: part("web", [GOLD])}, sources={"web": "prose"}, benchmarks={"far": "nowhere://a/b.jsonl"})
+    with pytest.raises(ConfigError, match="nowhere://a/b"):
         run.run(step, "decontaminate")

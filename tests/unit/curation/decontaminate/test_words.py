@@ -33,7 +33,15 @@ def test_same_words(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [("ab c", "a bc"), ("x 1", "x 2"), ("élan", "elan"), ("中文", "中 文"), ("naïve", "na ve"), ("x₂", "x 2"), ("12", "1 2")],
+    [
+        ("ab c", "a bc"),
+        ("x 1", "x 2"),
+        ("élan", "elan"),
+        ("中文", "中 文"),
+        ("naïve", "na ve"),
+        ("x₂", "x 2"),
+        ("12", "1 2"),
+    ],
 )
 def test_other_words(one: str, other: str) -> None:
     assert hashes(one) != hashes(other)
@@ -42,7 +50,17 @@ def test_other_words(one: str, other: str) -> None:
 def test_counts() -> None:
     texts = ["", " .,!", "one", "one two", "x" * 100, "é" * 100, "日本語 テキスト", "a\u0301 b", "ﬁ № ½"]
     offsets, found = word_hashes(pa.array(texts, TEXT))
-    assert [b - a for a, b in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)] == [0, 0, 1, 2, 1, 1, 2, 2, 3]
+    assert [b - a for a, b in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)] == [
+        0,
+        0,
+        1,
+        2,
+        1,
+        1,
+        2,
+        2,
+        3,
+    ]
     assert len(set(found.tolist())) == len(found) - 1  # `one` twice
 
 

@@ -23,13 +23,18 @@ def test_every_white_space_character_parts_words(space: str) -> None:
     assert counts([f"a{space}b{space}{space}é"], 1) == ([3], [3])
 
 
-@pytest.mark.parametrize("near", ["\u200b", "\u2027", "\u202a", "\u2060", "\u180e", "\u3001", "\u1681", "\u0084", "\u00a1"])
+@pytest.mark.parametrize(
+    "near", ["\u200b", "\u2027", "\u202a", "\u2060", "\u180e", "\u3001", "\u1681", "\u0084", "\u00a1"]
+)
 def test_neighbours_of_white_space_do_not(near: str) -> None:
     assert counts([f"a{near}b"], 1) == ([1], [1])
 
 
 def test_shingles_are_counted_once() -> None:
-    assert counts(["", "a b", "a b c", "a b c d", "a b a b a b", "x " * 50], 3) == ([0, 2, 3, 4, 6, 50], [0, 0, 1, 2, 2, 1])
+    assert counts(["", "a b", "a b c", "a b c d", "a b a b a b", "x " * 50], 3) == (
+        [0, 2, 3, 4, 6, 50],
+        [0, 0, 1, 2, 2, 1],
+    )
 
 
 def test_case_is_ignored_and_digits_and_operators_are_not() -> None:

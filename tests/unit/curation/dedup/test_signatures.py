@@ -13,7 +13,15 @@ from datasketch import MinHash
 from midmix.config import Dedup
 from midmix.curation.dedup.parameters import signature_settings
 from midmix.curation.dedup.shingles import shingle
-from midmix.curation.dedup.signatures import SignatureSettings, band_hashes, frames, minima, permutations, sign, text_hashes
+from midmix.curation.dedup.signatures import (
+    SignatureSettings,
+    band_hashes,
+    frames,
+    minima,
+    permutations,
+    sign,
+    text_hashes,
+)
 from midmix.curation.dedup.verify import jaccards
 from midmix.tables import SIGNATURES, TEXT
 

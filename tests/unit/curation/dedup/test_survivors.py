@@ -100,7 +100,12 @@ def test_order_is_by_rank_length_hash_and_place_and_never_by_key(tmp_path: Path)
         (doc_key(0, 0), low, 10), (doc_key(0, 1), high, 10), (doc_key(0, 2), low, 11),
         (doc_key(1, 0), low, 99), (doc_key(2, 0), low, 10), (doc_key(3, 5), low, 10),
     ]  # fmt: skip
-    parts = [(0, "web", "b.parquet", 0), (1, "bad", "a.parquet", 0), (2, "web", "a.parquet", 50), (3, "web", "a.parquet", 40)]
+    parts = [
+        (0, "web", "b.parquet", 0),
+        (1, "bad", "a.parquet", 0),
+        (2, "web", "a.parquet", 50),
+        (3, "web", "a.parquet", 40),
+    ]
     sources = [("web", 1, 0), ("bad", 0, 1)]
     for table, columns, rows in (
         (DOCUMENTS, ["doc", "content_hash", "num_bytes"], documents),

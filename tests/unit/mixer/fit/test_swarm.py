@@ -1,0 +1,110 @@
+"""Which runs are evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from midmix.errors import InputError
+from midmix.mixer.fit.swarm import has_learnt, noise_sd, read_swarm
+from midmix.tables import DESIGNS, LOSSES
+
+Row = dict[str, object]
+MIXTURES = {0: ("control", 0.9), 1: ("natural", 0.5), 2: ("space-filling", 0.2), 3: ("replicate", 0.9)}
+
+
+def designs(mixtures: dict[int, tuple[str, float]] = MIXTURES) -> pa.Table:
+    rows = [
+        {"run": run, "role": role, "stage": "main", "seed": 0, "domain": domain, "weight": weight}
+        for run, (role, math) in mixtures.items()
+        for domain, weight in (("math", math), ("web", 1 - math))
+    ]
+    return pa.Table.from_pylist(rows, DESIGNS.schema())
+
+
+def loss(run: int, step: int, value: float | None, **other: object) -> Row:
+    row = {
+        "run": run, "origin": "proxy", "shape": "L2", "tokens": step * 10, "seed": 0, "step": step,
+        "metric": "set:gold", "unit": "bits_per_byte", "value": value,
+    }  # fmt: skip
+    return row | other
+
+
+def losses(*rows: Row) -> pa.Table:
+    return pa.Table.from_pylist(list(rows), LOSSES.schema())
+
+
+def learnt(run: int, web: float, math: float) -> list[Row]:
+    """Final held-out nats of both domains, with an entropy of 5."""
+    return [
+        loss(run, 20, value, metric=metric, unit=unit)
+        for metric, nats in (("domain:web", web), ("domain:math", math))
+        for unit, value in (("nats_per_token", nats), ("unigram_nats_per_token", 5.0))
+    ]
+
+
+def test_the_last_step_counts_and_the_control_is_known_by_its_mixture() -> None:
+    rows = [loss(run, step, 2.0 + run - step / 100) for run in MIXTURES for step in (10, 20)]
+    swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
+    assert swarm.runs == (0, 1, 2, 3) and not swarm.left_out
+    np.testing.assert_allclose(swarm.series("set:gold"), [1.8, 2.8, 3.8, 4.8])
+    np.testing.assert_allclose(swarm.weights[:, 0], [0.9, 0.5, 0.2, 0.9])
+    assert swarm.control == (True, False, False, True)
+    assert swarm.num_mixtures == 3
+
+
+def test_runs_that_died_or_are_missing_are_left_out_by_name() -> None:
+    rows = [loss(0, 20, 1.0), loss(1, 20, None), loss(2, 10, 1.0)]
+    swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
+    assert swarm.runs == (0,)
+    assert set(swarm.left_out) == {1, 2, 3}
+    assert all("died" in reason for reason in swarm.left_out.values())
+
+
+def test_a_run_above_the_unigram_entropy_of_its_own_text_has_learnt_nothing() -> None:
+    rows = [loss(run, 20, 1.0) for run in MIXTURES]
+    rows += learnt(0, web=9.0, math=4.0)  # 0.9 math: 4.5 on average
+    rows += learnt(1, web=6.1, math=4.0)  # half and half: 5.05
+    rows += learnt(2, web=4.9, math=5.3)  # 0.8 web: 4.98
+    swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
+    assert swarm.runs == (0, 2, 3)
+    assert "learnt nothing" in swarm.left_out[1]
+
+
+def test_evaluation_sets_stand_in_where_no_domain_was_measured() -> None:
+    domains, weights = ["math", "web"], np.array([0.5, 0.5])
+    assert has_learnt(weights, {"set:a": 2.0, "set:b": 3.5}, {"set:a": 3.0, "set:b": 3.0}, domains)
+    assert not has_learnt(weights, {"set:a": 2.6, "set:b": 3.5}, {"set:a": 3.0, "set:b": 3.0}, domains)
+    assert has_learnt(weights, {}, {}, domains)
+
+
+def test_runs_of_another_model_are_not_mixed_in() -> None:
+    rows = [loss(run, 20, 1.0 + run) for run in (0, 1, 3)] + [loss(2, 50, 0.1, shape="L24")]
+    swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
+    assert swarm.runs == (0, 1, 3)
+    assert swarm.left_out == {2: "of another origin or model shape"}
+
+
+def test_no_results_at_all_leave_an_empty_swarm() -> None:
+    swarm = read_swarm(designs(), losses(), ["math", "web"])
+    assert swarm.runs == () and swarm.num_mixtures == 0 and len(swarm.left_out) == 4
+    assert swarm.weights.shape == (0, 2)
+
+
+def test_a_design_over_other_domains_is_refused() -> None:
+    with pytest.raises(InputError, match=r"domain 'web'.*Run again from the step design"):
+        read_swarm(designs(), losses(), ["math", "code"])
+
+
+def test_noise_is_pooled_over_repeated_mixtures() -> None:
+    groups = np.array([0, 0, 1, 1, 1, 2])
+    values = np.array([1.0, 3.0, 5.0, 6.0, 7.0, 100.0])
+    assert noise_sd(values, groups) == pytest.approx(np.sqrt((1 + 1 + 1 + 0 + 1) / 3))
+    assert noise_sd(values[-2:], groups[-2:]) is None
+
+
+def test_the_own_domain_of_a_metric() -> None:
+    rows = [loss(run, 20, 1.0, metric=m) for run in MIXTURES for m in ("domain:web", "set:gold", "domain:gone")]
+    swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
+    assert [swarm.own_domain(m) for m in swarm.metrics] == [None, 1, None]
