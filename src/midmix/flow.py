@@ -89,7 +89,10 @@ MIX = (
         "optimize", "midmix.mixer.optimize.step", (t.TOKENS, t.DESIGNS, t.LOSSES, t.LAWS), (t.WEIGHTS, t.EVIDENCE),
         "weights with intervals under caps and retention, and what they rest on",
     ),
-    Step("plan", "midmix.mixer.plan.step", (t.SOURCES, t.PARTS, t.WEIGHTS, t.TOKENS, t.EVIDENCE), (t.PLAN,), "exact integer sequences per domain and shard"),
+    Step(
+        "plan", "midmix.mixer.plan.step", (t.SOURCES, t.PARTS, t.WEIGHTS, t.TOKENS, t.EVIDENCE), (t.PLAN,),
+        "exact integer sequences per domain and shard",
+    ),
 )  # fmt: skip
 
 EXPORT = Step("export", "midmix.mixer.export.step", (t.PLAN, t.TOKENS), (t.EXPORTS,), "one folder per trainer")

@@ -319,7 +319,13 @@ class Context:
              {u: (fingerprint(j.payloads[u]), j.payloads[u], self.record_path(u, j.item)) for u in j.todo})
             for j in open_jobs
         ]  # fmt: skip
-        self.pool.map(perform, calls, title=f"{self.step}: {work.__name__.replace('_', ' ')}", total=len(jobs), sizes=[_size(j) for j in open_jobs])
+        self.pool.map(
+            perform,
+            calls,
+            title=f"{self.step}: {work.__name__.replace('_', ' ')}",
+            total=len(jobs),
+            sizes=[_size(j) for j in open_jobs],
+        )
         records: list[tuple[str, _Job, Record]] = []
         for unit in units:
             for job in jobs:

@@ -22,7 +22,9 @@ SUPPLY = Supply(
 DECLARED = ("math_high",)
 
 
-def token_row(domain: str, part: int, tokens: int, *, split: str = "train", tokenizer: str = "main") -> dict[str, object]:
+def token_row(
+    domain: str, part: int, tokens: int, *, split: str = "train", tokenizer: str = "main"
+) -> dict[str, object]:
     return {
         "tokenizer": tokenizer, "domain": domain, "split": split, "shard": 0, "offset": 0,
         "num_tokens": tokens, "num_bytes": tokens, "doc": part << 32 | 5,

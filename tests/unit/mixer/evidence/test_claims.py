@@ -131,7 +131,11 @@ def test_a_domain_as_target_is_warned_of() -> None:
 def test_every_reference_is_compared_with() -> None:
     rows = evidence(made_up_swarm(0))
     assert {r["subject"] for r in rows if r["claim"] == "gain_of_optimum"} == {"mixture:replay"}
-    assert {r["subject"] for r in rows if r["claim"] == "gain_over_baseline"} == {"overall", "target:math", "target:code"}
+    assert {r["subject"] for r in rows if r["claim"] == "gain_over_baseline"} == {
+        "overall",
+        "target:math",
+        "target:code",
+    }
 
 
 def test_the_worst_verdict_wins() -> None:
