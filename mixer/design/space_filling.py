@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from midmix.errors import ConfigError
 from midmix.mixer import baselines
@@ -99,8 +100,9 @@ def design_mixtures(
         )
     fixed = fixed[:num_mixtures]
     placed = np.stack([weights for _, weights in fixed])
-    pool = dirichlet_pool(tokens, caps, POOL_SIZE, seed)
-    chosen = k_center(pool, placed, num_mixtures - len(fixed))
+    with threadpool_limits(1):
+        pool = dirichlet_pool(tokens, caps, POOL_SIZE, seed)
+        chosen = k_center(pool, placed, num_mixtures - len(fixed))
     rows = [*placed, *pool[chosen]]
     roles = [role for role, _ in fixed] + ["space-filling"] * len(chosen)
     exempt = ("control", "natural", "baseline")

@@ -53,10 +53,10 @@ def evidence_rows(
     claims = [_learnt(swarm), *_warnings(domain_targets)]
     evidence = recommendation.evidence
     if evidence is not None:
-        losses = evidence.losses @ goals.target_weights
-        noise = noise_sd(losses, swarm.groups)
         with threadpool_limits(1):
+            losses = evidence.losses @ goals.target_weights
             skills = _skills(evidence)
+        noise = noise_sd(losses, swarm.groups)
         claims += [_noise_floor(noise, float(losses.std())), *skills, *_gains(recommendation, noise)]
         claims += [_retention(name, rise) for name, rise in recommendation.rises.items()]
         if not recommendation.feasible:
