@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -186,7 +187,10 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names(self) -> Config:
-        for section, names in (("sources", self.sources), ("domains", self.domains), ("benchmarks", self.benchmarks)):
+        named: dict[str, Iterable[str]] = {"sources": self.sources, "domains": self.domains, "benchmarks": self.benchmarks}
+        if self.mixture:
+            named |= {"mixture.targets": self.mixture.targets, "mixture.retain": self.mixture.retain}
+        for section, names in named.items():
             for name in names:
                 if not re.match(NAME, name) or name.isdecimal():
                     raise ValueError(

@@ -10,6 +10,7 @@ from midmix.config import load_config
 from midmix.demo.check import Finding, compare
 from midmix.demo.corpus import write_demo
 from midmix.errors import InputError
+from midmix.progress import Progress
 from midmix.report import Planted, write_report
 from midmix.run import open_run
 from midmix.runner import run_steps
@@ -32,12 +33,15 @@ def write_corpus(out: Path, megabytes: float) -> Path:
     corpus = out / "corpus"
     if corpus.exists():
         return corpus
-    if out.exists() and any(p.name != "corpus.partial" for p in out.iterdir()):
+    if out.exists() and any(p.name not in ("corpus.partial", "state") for p in out.iterdir()):
         raise InputError(f"{out}: holds files but no demo. Give --out a new folder.")
     partial = out / "corpus.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    write_demo(partial, megabytes=megabytes)
+    progress = Progress(out)
+    with progress.step("corpus: write real text and plant faults", 1, 0, 0) as advance:
+        write_demo(partial, megabytes=megabytes)
+        advance(0)
     partial.rename(corpus)
     return corpus
 
@@ -47,9 +51,12 @@ def print_findings(findings: list[Finding]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("planted", "number", "found", title="found against planted", title_justify="left", show_edge=False)
+    table = Table("planted", "number", "found", "", title="found against planted", title_justify="left", show_edge=False)
     for finding in findings:
-        table.add_row(finding.kind, f"{finding.planted:,}", f"{finding.found:,}")
+        table.add_row(finding.kind, f"{finding.planted:,}", f"{finding.found:,}", "" if finding.passed else "too few")
     console: Any = Console(highlight=False)
     console.print()
     console.print(table)
+    for finding in findings:
+        if not finding.passed:
+            console.print(f"{finding.kind}, missed: {'; '.join(finding.missed_examples)}", markup=False)
