@@ -1,4 +1,4 @@
-"""Swarm -> rows of LAWS."""
+"""Swarm -> rows of LAWS and PREDICTIONS."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from midmix.mixer.fit.swarm import Swarm, noise_sd
 from midmix.mixer.laws import LAWS
 
 
-def fit_laws(swarm: Swarm) -> list[dict[str, Any]]:
-    """One row per metric and law; none when fewer than four mixtures are evidence."""
-    rows: list[dict[str, Any]] = []
+Row = dict[str, Any]
+
+
+def fit_laws(swarm: Swarm) -> tuple[list[Row], list[Row]]:
+    """Rows of LAWS (per metric and law) and of PREDICTIONS (per run too); none under four mixtures of evidence."""
+    rows: list[Row] = []
+    predictions: list[Row] = []
     if swarm.num_mixtures < MIN_MIXTURES:
-        return rows
+        return rows, predictions
     groups = swarm.groups
     with threadpool_limits(1):
         for metric in swarm.metrics:
@@ -33,4 +37,9 @@ def fit_laws(swarm: Swarm) -> list[dict[str, Any]]:
                 }
                 for law in sorted(LAWS)
             ]
-    return rows
+            predictions += [
+                {"metric": metric, "law": law, "run": int(run), "measured": float(measured), "predicted": float(predicted)}
+                for law in sorted(LAWS)
+                for run, measured, predicted in zip(swarm.runs, losses, fit.heldout[law].predicted, strict=True)
+            ]
+    return rows, predictions

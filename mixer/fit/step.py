@@ -1,4 +1,4 @@
-"""DESIGNS, LOSSES -> LAWS: every law on every metric, with its error on mixtures that it did not see."""
+"""DESIGNS, LOSSES -> LAWS and PREDICTIONS: every law on every metric, with its error on mixtures that it did not see."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ import pyarrow.parquet as pq
 from midmix.mixer.fit.laws_table import fit_laws
 from midmix.mixer.fit.swarm import read_swarm
 from midmix.step import Context, Output, Task
-from midmix.tables import DESIGNS, LAWS, LOSSES, Table
+from midmix.tables import DESIGNS, LAWS, LOSSES, PREDICTIONS, Table
 
 VERSION = 1
 
 
 def run(context: Context) -> None:
     """Fit the laws."""
-    context.gather(fit, writes=(LAWS,), settings={}, reads=(DESIGNS, LOSSES))
+    context.gather(fit, writes=(LAWS, PREDICTIONS), settings={}, reads=(DESIGNS, LOSSES))
 
 
 def fit(task: Task, output: Output) -> None:
-    """Write LAWS."""
+    """Write LAWS and PREDICTIONS."""
     designs = read_input(task, DESIGNS)
     swarm = read_swarm(designs, read_input(task, LOSSES), sorted(set(designs["domain"].to_pylist())))
-    output.table(LAWS, pa.Table.from_pylist(fit_laws(swarm), LAWS.schema()))
+    laws, predictions = fit_laws(swarm)
+    output.table(LAWS, pa.Table.from_pylist(laws, LAWS.schema()), stem="laws")
+    output.table(PREDICTIONS, pa.Table.from_pylist(predictions, PREDICTIONS.schema()), stem="predictions")
 
 
 def read_input(task: Task, table: Table) -> pa.Table:

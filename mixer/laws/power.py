@@ -19,7 +19,7 @@ from scipy.optimize import least_squares, nnls
 from midmix.mixer.laws.law import Fitted
 from midmix.mixer.simplex import F64
 
-NOISE_SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+NOISE_SHARES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 STARTS = ((0.02, 0.3), (0.5, 0.4), (0.8, 0.5))  # floor as a share of the least loss, exponent
 OWN_BONUS, LOG_GAIN_SD, OWN_PRIOR = 3.0, 1.5, 0.5
 TINY = 1e-12

@@ -103,12 +103,15 @@ def _print_domains(run: Run, console: Any) -> None:
 
 def _print_evidence(run: Run, console: Any) -> None:
     console.print("\nevidence")
+    shown: set[str] = set()
     for row in _rows(
         run,
-        """SELECT * FROM evidence WHERE subject = 'overall' OR claim LIKE 'gain_over%' OR claim = 'retention_rise'
-           ORDER BY subject <> 'overall', subject, claim""",
+        """SELECT * FROM evidence WHERE subject = 'overall' OR claim = 'retention_rise'
+           ORDER BY claim <> 'verdict', subject <> 'overall', subject, claim""",
     ):
-        console.print(f"  {row['verdict']:<14} {row['words']}")
+        if row["words"] not in shown:
+            console.print(f"  {row['verdict']:<14} {row['words']}")
+        shown.add(row["words"])
 
 
 def _print_places(run: Run, console: Any) -> None:

@@ -62,7 +62,7 @@ def test_rank_correlation_of_a_constant_is_unknown() -> None:
 
 
 def test_laws_has_a_row_per_metric_and_law_and_one_is_chosen() -> None:
-    rows = fit_laws(swarm_of(WEIGHTS, LOSSES))
+    rows, predictions = fit_laws(swarm_of(WEIGHTS, LOSSES))
     assert [row["law"] for row in rows] == sorted(LAWS)
     assert [row["chosen"] for row in rows].count(True) == 1
     by_law = {row["law"]: row for row in rows}
@@ -70,8 +70,12 @@ def test_laws_has_a_row_per_metric_and_law_and_one_is_chosen() -> None:
     assert by_law["power"]["heldout_spearman"] > 0.9
     assert 0 < rows[0]["noise_sd"] < 0.003
     assert {row["num_runs"] for row in rows} == {13}
+    power = [p for p in predictions if p["law"] == "power"]
+    assert len(predictions) == 13 * len(LAWS) and len(power) == 13
+    errors = [abs(p["measured"] - p["predicted"]) for p in power]
+    assert sum(errors) / 13 == pytest.approx(by_law["power"]["heldout_mae"])
 
 
 def test_three_mixtures_make_no_law() -> None:
     keep = np.isin(GROUPS, [0, 1, 2])
-    assert fit_laws(swarm_of(WEIGHTS[keep], LOSSES[keep])) == []
+    assert fit_laws(swarm_of(WEIGHTS[keep], LOSSES[keep])) == ([], [])
