@@ -61,7 +61,7 @@ class JudgedParts:
         if not files:
             return False
         self.connection.execute(f"CREATE OR REPLACE VIEW documents AS SELECT * FROM read_parquet({_list_of(files)})")
-        rows = sum(f.rows for f in self._manifests[DOCUMENTS.name].files if f.part == part)
+        rows = sum(f.rows for f in self._manifests[DOCUMENTS.name].by_part[part])
         for table in (SCORES, LABELS):
             self._show_groups(table, part, rows)
         self.connection.execute(f"CREATE OR REPLACE VIEW judged AS {judged_view_sql()}")
@@ -71,7 +71,7 @@ class JudgedParts:
         manifest = self._manifests[table.name]
         joins = []
         for group in table.groups:
-            found = sum(f.rows for f in manifest.files if f.part == part and f.unit == group)
+            found = sum(f.rows for f in manifest.by_part.get(part, []) if f.unit == group)
             paths = manifest.paths(self._folder, part=part, unit=group)
             if found != rows and (paths or table is SCORES):
                 raise StepError(
@@ -91,4 +91,5 @@ class JudgedParts:
 
 def files_of_part(folder: Path, manifest: Manifest, part: int) -> tuple[Path, ...]:
     """Files of a table that may hold rows of the part: its own, and those that belong to no one part."""
-    return tuple(folder / f.path for f in manifest.files if f.part in (part, None))
+    files = [*manifest.by_part.get(part, []), *manifest.by_part.get(None, [])]
+    return tuple(folder / f.path for f in files)

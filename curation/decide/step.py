@@ -18,15 +18,16 @@ import pyarrow.feather
 import pyarrow.parquet as pq
 
 from midmix.artifact import load_manifest
-from midmix.curation.decide.duplicates import find_repeats, load_pairs, repeats_of_part
+from midmix.curation.decide.duplicates import DuplicatePairs, load_pairs, repeats_of_part
 from midmix.curation.decide.judged import JudgedParts, files_of_part
 from midmix.curation.decide.resolve import resolve_rules, rules_as_settings
 from midmix.curation.decide.sql import fired_sql
-from midmix.curation.dedup.survivors import survivor_order
+from midmix.curation.dedup.exchange import Workspace
+from midmix.curation.dedup.survivors import choose_survivors, survivor_order
 from midmix.errors import StepError
 from midmix.parts import Part, document_keys
 from midmix.step import Context, Output, Task
-from midmix.tables import CONTAMINATION, DECISIONS, DOCUMENTS, LABELS, PAIRS, PARTS, SCORES, SOURCES, doc_key
+from midmix.tables import CONTAMINATION, DECISIONS, DOCUMENTS, LABELS, PAIRS, PARTS, SCORES, SOURCES
 
 VERSION = 1
 
@@ -57,29 +58,31 @@ def run(context: Context) -> None:
 
 
 def decide(task: Task, output: Output) -> None:
-    """Write DECISIONS part by part. Memory is bounded by one part's columns and by the documents that have a pair."""
+    """Write DECISIONS part by part. Memory is bounded by one part's columns and by one range of pairs."""
     rules, parts = task.extra
     task.scratch.mkdir(parents=True, exist_ok=True)
-    pairs = load_pairs(task.inputs[PAIRS.name])
     with (
-        tempfile.TemporaryDirectory(dir=task.scratch) as scratch,
-        JudgedParts(task.folder, memory_bytes=task.memory_bytes, scratch=task.scratch) as judged,
+        tempfile.TemporaryDirectory(prefix="decide-", dir=task.scratch) as scratch,
+        JudgedParts(task.folder, memory_bytes=task.memory_bytes // 2, scratch=task.scratch) as judged,
     ):
-        verdicts = _Verdicts(task, judged, Path(scratch), fired_sql(rules))
-        passed = np.zeros(len(pairs.documents), np.bool_)
+        work = Workspace(Path(scratch), task.memory_bytes // 4)
+        pairs = load_pairs(task.inputs[PAIRS.name], 1 + max((part.id for part in parts), default=0), work)
+        verdicts = _Verdicts(task, judged, work.folder, fired_sql(rules))
+        passed = work.array("passed", np.bool_, len(pairs.documents))
         for part in parts:
-            verdicts.judge(part, pairs.documents, passed)
+            verdicts.judge(part, pairs, passed)
         order = survivor_order(
             judged.connection,
             pairs.documents,
+            work,
             documents=task.inputs[DOCUMENTS.name],
             parts=task.inputs[PARTS.name],
             sources=task.inputs[SOURCES.name],
         )
-        repeats = find_repeats(pairs, order, passed)
+        survivors = choose_survivors(order, passed, pairs.batches, work)
         ledger = _Ledger()
         for part in parts:
-            decisions = verdicts.decide(part, repeats)
+            decisions = verdicts.decide(part, repeats_of_part(pairs, survivors, part.id))
             if decisions is not None:
                 ledger.add(part.source, decisions)
                 output.table(DECISIONS, decisions.select(DECISIONS.schema().names), part=part.id)
@@ -93,18 +96,18 @@ class _Verdicts:
         self._task, self._judged, self._scratch, self._fired_sql = task, judged, scratch, fired
         self._contamination = load_manifest(task.folder, CONTAMINATION.name)
 
-    def judge(self, part: Part, involved: npt.NDArray[np.uint64], passed: npt.NDArray[np.bool_]) -> None:
-        """Evaluate the rules; set `passed` of those keys in `involved` (sorted) that nothing speaks against."""
+    def judge(self, part: Part, pairs: DuplicatePairs, passed: npt.NDArray[np.bool_]) -> None:
+        """Evaluate the rules; set `passed` of those documents with a pair that nothing speaks against."""
         if not self._judged.show(part.id):
             return
         fired = self._judged.table(self._fired_sql)
         self._check(part, fired)
         pa.feather.write_feather(fired, self._file(part), compression="uncompressed")
-        first, last = np.searchsorted(involved, [np.uint64(doc_key(part.id, 0)), np.uint64(doc_key(part.id + 1, 0))])
         keys = fired.column("doc").to_numpy()
         clear = pc.equal(pc.list_value_length(fired.column("fired")), 0).to_numpy()
         clear &= ~np.isin(keys, self._leaked(part).column("doc").to_numpy())
-        passed[first:last] = clear[np.searchsorted(keys, involved[first:last])]
+        first, last = pairs.span(part.id)
+        passed[first:last] = clear[np.searchsorted(keys, pairs.documents[first:last])]
 
     def decide(self, part: Part, repeats: pa.Table) -> pa.Table | None:
         """DECISIONS of the part, with source and num_bytes; None where it has no documents."""
@@ -113,7 +116,7 @@ class _Verdicts:
         for name, data in (
             ("fired", pa.feather.read_table(self._file(part))),
             ("leaked", self._leaked(part)),
-            ("repeats", repeats_of_part(repeats, part.id)),
+            ("repeats", repeats),
         ):
             self._judged.connection.register(name, data)
         return self._judged.table(_DECISIONS_SQL)

@@ -147,8 +147,9 @@ def _gain(
     clear = gain.low > 0 and gain.value > (noise or 0.0)
     verdict = SUPPORTED if clear else WEAK if gain.value > 0 else NOT_SUPPORTED
     words = (
-        f"The optimum is expected to gain {gain.value:.4f} bits per byte over the {reference} mixture "
-        f"(90% interval {gain.low:.4f} to {gain.high:.4f})"
+        f"The optimum is expected to {'gain' if gain.value >= 0 else 'lose'} {abs(gain.value):.4f} bits per byte "
+        f"{'over' if gain.value >= 0 else 'against'} the {reference} mixture "
+        f"(90% interval of the gain {gain.low:.4f} to {gain.high:.4f})"
     )
     if noise is not None and not clear and 0 < gain.value <= noise:
         words += f", less than the noise between seeds, {noise:.4f}"
@@ -184,7 +185,7 @@ def _overall(claims: list[Claim], recommendation: Recommendation) -> Claim:
     """The verdict: the worst of the claims it rests on."""
     used = [claim for claim in claims if _bears(claim, recommendation)]
     verdict = worst([claim.verdict for claim in used])
-    gain = recommendation.gains.get(("natural", "overall"))
+    gain = _headline(recommendation)
     if gain is None:
         words = "Too few runs are evidence to fit a law; the weights are not an optimum."
     elif verdict == SUPPORTED:
@@ -197,6 +198,15 @@ def _overall(claims: list[Claim], recommendation: Recommendation) -> Claim:
     if gain is None:
         return Claim("overall", "verdict", verdict, words)
     return Claim("overall", "verdict", verdict, words, gain.value, gain.low, gain.high, BITS)
+
+
+def _headline(recommendation: Recommendation) -> Interval | None:
+    """The gain over the natural mixture; over the baseline or replay where that could not be chosen."""
+    names = [name for name in ("natural", "baseline", "replay") if (name, "overall") in recommendation.gains]
+    if not names:
+        return None
+    name = next((name for name in names if name not in recommendation.faults), names[0])
+    return recommendation.gains[name, "overall"]
 
 
 def _bears(claim: Claim, recommendation: Recommendation) -> bool:
@@ -233,6 +243,8 @@ def _settling_run(used: list[Claim], gain: Interval | None) -> str:
     noise = by_claim["noise_floor"].value if "noise_floor" in by_claim else None
     if noise is None:
         return "To settle it: run the natural mixture and the control again under other seeds (proxy.seeds: 3)."
+    if "bounds_clash" in by_claim:
+        return "To settle it: run the proposed mixture and the control with 3 seeds each, at twice the proxy tokens."
     seeds = 3
     if gain and gain.value > 0:
         seeds = min(max(math.ceil(2 * (2 * noise / gain.value) ** 2), 2), MOST_SEEDS)

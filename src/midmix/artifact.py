@@ -13,6 +13,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -72,11 +73,18 @@ class Manifest:
         )
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @cached_property
+    def by_part(self) -> dict[int | None, list[FileEntry]]:
+        """Files of each part; under None those of no one part."""
+        found: dict[int | None, list[FileEntry]] = {}
+        for entry in self.files:
+            found.setdefault(entry.part, []).append(entry)
+        return found
+
     def paths(self, folder: Path, *, part: int | None = None, unit: str | None = None) -> tuple[Path, ...]:
         """Absolute paths of the files; of one part or unit when given."""
-        return tuple(
-            folder / f.path for f in self.files if (part is None or f.part == part) and (unit is None or f.unit == unit)
-        )
+        files = self.files if part is None else self.by_part.get(part, [])
+        return tuple(folder / f.path for f in files if unit is None or f.unit == unit)
 
 
 def sha256_of(path: Path) -> str:

@@ -187,7 +187,11 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names(self) -> Config:
-        named: dict[str, Iterable[str]] = {"sources": self.sources, "domains": self.domains, "benchmarks": self.benchmarks}
+        named: dict[str, Iterable[str]] = {
+            "sources": self.sources,
+            "domains": self.domains,
+            "benchmarks": self.benchmarks,
+        }
         if self.mixture:
             named |= {"mixture.targets": self.mixture.targets, "mixture.retain": self.mixture.retain}
         for section, names in named.items():

@@ -79,14 +79,14 @@ CURATE = (
 )  # fmt: skip
 
 MIX = (
-    Step("design", "midmix.mixer.design.step", (t.TOKENS, t.DOCUMENTS, t.PARTS), (t.DESIGNS,), "mixtures to try, within caps"),
+    Step("design", "midmix.mixer.design.step", (t.PARTS, t.TOKENS), (t.DESIGNS,), "mixtures to try, within caps"),
     Step(
         "train", "midmix.proxy_train.step", (t.DESIGNS, t.TOKENS, t.EVALUATION_ITEMS), (t.LOSSES,),
         "small proxies, many in one batch, a 100% replay control among them",
     ),
     Step("fit", "midmix.mixer.fit.step", (t.DESIGNS, t.LOSSES), (t.LAWS, t.PREDICTIONS), "laws with held-out error and noise floor"),
     Step(
-        "optimize", "midmix.mixer.optimize.step", (t.TOKENS, t.DESIGNS, t.LOSSES, t.LAWS), (t.WEIGHTS, t.EVIDENCE),
+        "optimize", "midmix.mixer.optimize.step", (t.PARTS, t.TOKENS, t.DESIGNS, t.LOSSES, t.LAWS), (t.WEIGHTS, t.EVIDENCE),
         "weights with intervals under caps and retention, and what they rest on",
     ),
     Step(

@@ -212,9 +212,8 @@ class Context:
         """
         jobs = []
         manifests = {t.name: load_manifest(self.folder, t.name) for t in reads}
-        by_part = {name: _entries_by_part(m) for name, m in manifests.items()}
         for part in self.parts:
-            entries = {name: found.get(part.id, []) for name, found in by_part.items()}
+            entries = {name: manifest.by_part.get(part.id, []) for name, manifest in manifests.items()}
             identity = {
                 "part": [part.id, part.file_hash, part.first_row_group, part.num_row_groups, part.text_column],
                 "reads": {name: [[f.unit, f.sha256] for f in files] for name, files in entries.items()},
@@ -345,13 +344,6 @@ class Context:
             files = tuple(f for r in made for f in r.files.get(table.name, []))
             attached = tuple(a for r in made for a in r.attached.get(table.name, []))
             publish(self.folder, Manifest(table.name, files, attached))
-
-
-def _entries_by_part(manifest: Manifest) -> dict[int | None, list[FileEntry]]:
-    found: dict[int | None, list[FileEntry]] = {}
-    for entry in manifest.files:
-        found.setdefault(entry.part, []).append(entry)
-    return found
 
 
 def _size(job: _Job) -> int:

@@ -34,7 +34,9 @@ def command(config: Path, out: Path, workers: int) -> list[str]:
 
 def kill_in(step: str, config: Path, out: Path) -> str:
     """Start a run, kill it with all its workers' parent when `step` runs, and return what status says then."""
-    process = subprocess.Popen(command(config, out, 2), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    log = out.with_suffix(".log")
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command(config, out, 2), stdout=subprocess.DEVNULL, stderr=stream)
     state = out / "state" / "running.json"
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline and process.poll() is None:
@@ -44,7 +46,7 @@ def kill_in(step: str, config: Path, out: Path) -> str:
         except (OSError, ValueError):
             pass
         time.sleep(0.005)
-    assert process.poll() is None, f"the run ended before {step} was seen"
+    assert process.poll() is None, f"the run ended before {step} was seen: {log.read_text()}"
     lines = status_lines(out)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

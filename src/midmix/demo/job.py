@@ -51,7 +51,9 @@ def print_findings(findings: list[Finding]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("planted", "number", "found", "", title="found against planted", title_justify="left", show_edge=False)
+    table = Table(
+        "planted", "number", "found", "", title="found against planted", title_justify="left", show_edge=False
+    )
     for finding in findings:
         table.add_row(finding.kind, f"{finding.planted:,}", f"{finding.found:,}", "" if finding.passed else "too few")
     console: Any = Console(highlight=False)

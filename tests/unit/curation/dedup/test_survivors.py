@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -11,7 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from midmix.curation.dedup.survivors import NO_DOCUMENT, choose_survivors, survivor_order
+from midmix.curation.dedup.exchange import Workspace
+from midmix.curation.dedup.survivors import Pairs, choose_survivors, survivor_order
+from midmix.errors import StepError
 from midmix.tables import DOCUMENTS, PARTS, SOURCES, doc_key
 
 Pair = tuple[int, int, float]
@@ -19,14 +22,19 @@ Pair = tuple[int, int, float]
 
 def choose(order: list[int], failed: set[int], pairs: list[Pair]) -> dict[int, tuple[int | None, float | None, int]]:
     """Document to (repeats, Jaccard, cluster); a Jaccard of 1 stands for an exact copy."""
-    docs = np.array(order, np.uint64)
-    passed = np.array([d not in failed for d in order])
-    doc, earlier = (np.array([p[i] for p in pairs], np.uint64) for i in (0, 1))
-    jaccard = np.array([p[2] for p in pairs], np.float64)
-    found = choose_survivors(docs, passed, doc, earlier, jaccard, jaccard == 1)
+    keys = sorted(order)
+    later, earlier = (np.array([keys.index(pair[i]) for pair in pairs], np.int64) for i in (0, 1))
+    jaccard = np.array([pair[2] for pair in pairs], np.float64)
+    with tempfile.TemporaryDirectory() as folder:
+        found = choose_survivors(
+            np.array([keys.index(d) for d in order], np.int64),
+            np.array([d not in failed for d in keys], np.bool_),
+            lambda: [Pairs(later, earlier, jaccard, jaccard == 1)],
+            Workspace(Path(folder), 1 << 20),
+        ).verdicts(0, len(keys))
     return {
-        int(d): (None if r == NO_DOCUMENT else int(r), None if np.isnan(j) else float(j), int(c))
-        for d, r, j, c in zip(docs, found.repeats, found.jaccard, found.cluster, strict=True)
+        d: (None if r < 0 else keys[r], None if np.isnan(j) else float(j), keys[c])
+        for d, r, j, c in zip(keys, found.repeats, found.jaccard, found.cluster, strict=True)
     }
 
 
@@ -86,11 +94,6 @@ def test_nothing() -> None:
     assert choose([], set(), []) == {}
 
 
-def test_a_pair_of_an_unknown_document_is_refused() -> None:
-    with pytest.raises(ValueError, match="not in `docs`"):
-        choose([1, 2], set(), [(3, 1, 0.9)])
-
-
 def test_order_is_by_rank_length_hash_and_place_and_never_by_key(tmp_path: Path) -> None:
     def digest(n: int) -> bytes:
         return hashlib.blake2b(bytes([n]), digest_size=16).digest()
@@ -115,11 +118,18 @@ def test_order_is_by_rank_length_hash_and_place_and_never_by_key(tmp_path: Path)
         schema = pa.schema([table.schema().field(name) for name in columns])
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         pq.write_table(pa.Table.from_pylist(named, schema), tmp_path / f"{table.name[0]}.parquet")
-    keys = np.array(sorted(d for d, _, _ in documents), np.uint64)
+    keys = sorted(d for d, _, _ in documents)
     expected = [doc_key(0, 2), doc_key(3, 5), doc_key(2, 0), doc_key(0, 0), doc_key(0, 1), doc_key(1, 0)]
     files = {name: [tmp_path / f"{name[0]}.parquet"] for name in ("documents", "parts", "sources")}
     connection = duckdb.connect()
-    assert survivor_order(connection, keys, **files).tolist() == expected
-    some = np.array([doc_key(1, 0), doc_key(2, 0)], np.uint64)
-    assert survivor_order(connection, some, **files).tolist() == [doc_key(2, 0), doc_key(1, 0)]
-    assert survivor_order(connection, some[:0], **files).tolist() == []
+
+    def ordered(asked: list[int]) -> list[int]:
+        work = Workspace(tmp_path / f"work-{len(asked)}", 1 << 20)
+        work.folder.mkdir()
+        return [asked[i] for i in survivor_order(connection, np.array(asked, np.uint64), work, **files)]
+
+    assert ordered(keys) == expected
+    assert ordered([doc_key(1, 0), doc_key(2, 0)]) == [doc_key(2, 0), doc_key(1, 0)]
+    assert ordered([]) == []
+    with pytest.raises(StepError, match="3 documents have pairs, but 2 of them are listed"):
+        ordered([doc_key(1, 0), doc_key(2, 0), doc_key(2, 1)])

@@ -141,3 +141,25 @@ def test_every_reference_is_compared_with() -> None:
 def test_the_worst_verdict_wins() -> None:
     assert worst([SUPPORTED, WEAK, SUPPORTED]) == WEAK
     assert worst([WEAK, NOT_SUPPORTED, SUPPORTED]) == NOT_SUPPORTED
+
+
+def test_a_mixture_that_breaks_a_bound_is_no_alternative() -> None:
+    """The verdict rests on the gain over a mixture that could be chosen instead, and its row gives that gain."""
+    goals = Goals({"math": ("set:math", 1.0)}, {"code": ("set:code", 0.0)})
+    swarm = made_up_swarm(0)
+    found = optimize_weights(
+        swarm, goals, tokens=TOKENS, caps=CAPS, references=REFERENCES, fallback="baseline", seed=1
+    )  # fmt: skip
+    broken = replace(found, faults={"natural": "breaks the bound on code"})
+    rows = evidence_rows(broken, swarm, goals, [])
+    assert row(rows, "gain_over_natural")["words"].endswith("breaks the bound on code, so it is no alternative.")
+    assert row(rows, "verdict")["value"] == row(rows, "gain_over_baseline")["value"]
+    whole = evidence_rows(replace(found, faults={}), swarm, goals, [])
+    assert row(whole, "verdict")["value"] == row(whole, "gain_over_natural")["value"]
+
+
+def test_a_loss_is_called_a_loss() -> None:
+    goals = Goals({"math": ("set:math", 1.0)}, {"code": ("set:code", -2.0)})
+    rows = evidence(made_up_swarm(0), goals)
+    words = [r["words"] for r in rows if r["claim"].startswith("gain_") and r["value"] < 0]
+    assert words and all("is expected to lose" in w and "against the" in w for w in words)
