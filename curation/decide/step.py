@@ -111,7 +111,7 @@ class _Verdicts:
 
     def decide(self, part: Part, repeats: pa.Table) -> pa.Table | None:
         """DECISIONS of the part, with source and num_bytes; None where it has no documents."""
-        if not self._file(part).exists():
+        if not self._judged.document_files(part.id):
             return None
         for name, data in (
             ("fired", pa.feather.read_table(self._file(part))),

@@ -98,12 +98,16 @@ def _first_of_equals(
     hashes: Exchange, order: Order, out: npt.NDArray[np.int64]
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
     """Set out[ordinal] to the ordinal of the first document of equal hash; the others as (later, first) ordinals."""
+    carried = np.zeros(0, GROUPED)  # the first of the last hash, whose others may come in the next range
     for records in hashes.sorted_ranges():
+        records = np.concatenate([carried, records])
         opens = np.ones(len(records), np.bool_)
         opens[1:] = (records["high"][1:] != records["high"][:-1]) | (records["low"][1:] != records["low"][:-1])
+        starts = np.maximum.accumulate(np.where(opens, np.arange(len(records)), 0))
         ordinals = order.ordinals[records["place"]]
-        firsts = ordinals[np.maximum.accumulate(np.where(opens, np.arange(len(records)), 0))]
+        firsts = ordinals[starts]
         out[ordinals] = firsts
+        carried = records[starts[-1:]]
         yield ordinals[~opens], firsts[~opens]
 
 
@@ -179,13 +183,16 @@ def find_candidates(
         banded.append(values[chosen], np.repeat(order.places[here], lengths))
     found = work.exchange("found", PAIRED, len(order.docs))
     out = np.empty((CHUNK_ROWS * FIRSTS, 2), np.int64)
+    carried = np.zeros(0, BANDED)  # the firsts of the last bucket, which the next range may go on with
     for records in banded.sorted_ranges():
+        records = np.concatenate([carried, records])
         documents = order.ordinals[records["place"]]
         opens = np.ones(len(records), np.bool_)
         opens[1:] = records["band"][1:] != records["band"][:-1]
         starts = np.maximum.accumulate(np.where(opens, np.arange(len(records)), 0))
-        for first in range(0, len(records), CHUNK_ROWS):
+        for first in range(len(carried), len(records), CHUNK_ROWS):
             last = min(first + CHUNK_ROWS, len(records))
             count = pair_up(documents, starts, first, last, texts.shingles, texts.frame, threshold, out)
             found.append(out[:count, 0], out[:count, 1])
+        carried = records[starts[-1] :][:FIRSTS].copy() if len(records) else carried
     return found

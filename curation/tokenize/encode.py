@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 # Bytes of text per call of the tokenizer: bounds the Encoding objects, which weigh some 100 bytes per token.
-BATCH_BYTES = 1 << 20
+BATCH_BYTES = 1 << 18
 _END_OF_TEXT_FILES = ("tokenizer_config.json", "special_tokens_map.json", "generation_config.json", "config.json")
 
 

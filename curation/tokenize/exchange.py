@@ -1,6 +1,6 @@
-"""A range-partitioned exchange on disk: records are written by range of their place and read back one range at a time.
+"""A range-partitioned exchange on disk: records are written by range of their place and sorted one range at a time.
 
-No more than one shard, and one bucket of it at a time, is ever in memory, whatever the size of the corpus.
+No more than one bucket of one group is ever in memory, whatever the size of the corpus or of a shard.
 """
 
 from __future__ import annotations
@@ -10,25 +10,30 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from midmix.curation.tokenize.shuffle import shard_of
+from midmix.curation.tokenize.shuffle import permutation, shard_of
+from midmix.parts import ROW_MASK
 
-# Documents per bucket, all groups together: 4 million records are 160 MB.
-BUCKET_DOCUMENTS = 4_000_000
 RECORD = np.dtype(
     {
         "names": ["place", "doc", "offset", "num_bytes", "num_tokens", "part_rank"],
         "formats": ["<u8", "<u8", "<i8", "<i8", "<i4", "<i4"],
     }
 )
+# Bytes that sorting and copying take per byte of a bucket: the records, their order, and the sorted copy.
+_PEAK = 4
 Records = npt.NDArray[np.void]
 
 
 class Exchange:
-    """Records of named groups, in files below `folder`, cut into `buckets` equal ranges of the key space."""
+    """Records of named groups, in files below `folder`, cut into `buckets` equal ranges of the key space.
 
-    def __init__(self, folder: Path, num_documents: int) -> None:
+    A bucket of all groups together takes about `memory_bytes` while it is sorted.
+    """
+
+    def __init__(self, folder: Path, num_documents: int, memory_bytes: int) -> None:
         self._folder = folder
-        self._buckets = 1 + num_documents // BUCKET_DOCUMENTS
+        self.chunk = max(1, memory_bytes // (RECORD.itemsize * _PEAK))
+        self._buckets = 1 + num_documents // self.chunk
         self._numbers: dict[object, int] = {}
         self._tokens: dict[object, int] = {}
 
@@ -48,16 +53,25 @@ class Exchange:
         return self._tokens.get(group, 0)
 
     def read(self, group: object, shard: int, shards: int) -> Records:
-        """Records of the group whose place lies in [shard / shards, (shard + 1) / shards) of the key space."""
+        """Records of the group whose place lies in [shard / shards, (shard + 1) / shards), in the permutation's order.
+
+        They lie in a file that goes away with them.
+        """
         first = shard * self._buckets // shards
         last = -(-(shard + 1) * self._buckets // shards)
-        found = [np.empty(0, RECORD)]
-        for bucket in range(first, last):
-            file = self._file(self._numbers[group], bucket)
-            if file.exists():
-                records = np.fromfile(file, RECORD)
-                found.append(records[shard_of(records["place"], shards) == shard])
-        return np.concatenate(found)
+        path = self._folder / "sorted"
+        with path.open("wb") as stream:
+            for bucket in range(first, last):
+                file = self._file(self._numbers[group], bucket)
+                if file.exists():
+                    records = np.fromfile(file, RECORD)
+                    records = records[shard_of(records["place"], shards) == shard]
+                    rows = records["doc"] & np.uint64(ROW_MASK)
+                    records[permutation(records["place"], records["part_rank"], rows)].tofile(stream)
+            size = stream.tell()
+        found = np.asarray(np.memmap(path, RECORD, "r")) if size else np.empty(0, RECORD)
+        path.unlink()
+        return found
 
     def _file(self, group: int, bucket: int) -> Path:
         return self._folder / f"{group}-{bucket}"

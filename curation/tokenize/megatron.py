@@ -6,14 +6,17 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 MAGIC = b"MMIDIDX\x00\x00"
 VERSION = 1
+# Documents whose numbers are made at a time.
+_BLOCK = 1 << 18
 # Megatron knows no unsigned 32-bit ids: files of ids below 2^31 are the same bytes as int32.
 DTYPE_CODES: dict[np.dtype[np.generic], int] = {np.dtype("<u2"): 8, np.dtype("<u4"): 4}
 
 
-def write_index(path: Path, lengths: np.ndarray[tuple[int], np.dtype[np.int32]], dtype: np.dtype[np.generic]) -> None:
+def write_index(path: Path, lengths: npt.NDArray[np.int32], dtype: np.dtype[np.generic]) -> None:
     """Write the `.idx` of a token file that holds documents of `lengths` tokens (int32[n]) one after the other.
 
     Layout: magic (9 bytes), u64 version, u8 dtype code, u64 sequences, u64 documents + 1, i32 length[n],
@@ -23,11 +26,16 @@ def write_index(path: Path, lengths: np.ndarray[tuple[int], np.dtype[np.int32]],
     if dtype not in DTYPE_CODES:
         raise ValueError(f"got token dtype {dtype}, expected little-endian uint16 or uint32")
     num_documents = len(lengths)
-    offsets = np.zeros(num_documents, dtype="<i8")
-    np.cumsum(lengths[:-1], dtype=np.int64, out=offsets[1:])
+    blocks = [slice(first, first + _BLOCK) for first in range(0, num_documents, _BLOCK)]
     with path.open("wb") as stream:
         stream.write(MAGIC)
         stream.write(struct.pack("<QBQQ", VERSION, DTYPE_CODES[dtype], num_documents, num_documents + 1))
-        stream.write(lengths.astype("<i4").tobytes())
-        stream.write((offsets * dtype.itemsize).tobytes())
-        stream.write(np.arange(num_documents + 1, dtype="<i8").tobytes())
+        for block in blocks:
+            stream.write(lengths[block].astype("<i4").tobytes())
+        tokens = 0
+        for block in blocks:
+            ends = tokens + np.cumsum(lengths[block], dtype="<i8")
+            stream.write(((ends - lengths[block]) * dtype.itemsize).tobytes())
+            tokens = int(ends[-1])
+        for first in range(0, num_documents + 1, _BLOCK):
+            stream.write(np.arange(first, min(first + _BLOCK, num_documents + 1), dtype="<i8").tobytes())

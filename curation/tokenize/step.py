@@ -105,12 +105,12 @@ def _token_parts(tokenizer: str, documents: pa.Table, lengths: Sequence[npt.NDAr
 
 
 def arrange(task: Task, output: Output) -> None:
-    """Make every shard from the token files. Memory is bounded by one shard's records and one part's columns."""
+    """Make every shard from the token files. Memory is bounded by one bucket's records and one part's columns."""
     settings = task.settings
     documents = sum(f.rows for f in load_manifest(task.folder, CURATED.name).files)
     task.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=task.scratch) as scratch:
-        exchange = Exchange(Path(scratch), documents)
+        exchange = Exchange(Path(scratch), documents, task.memory_bytes // 4)
         for group in scatter(task, exchange):
             dtype = np.dtype(settings["tokenizers"][group.tokenizer]["dtype"])
             files = TokenFiles(task.folder, group.tokenizer, dtype)

@@ -106,11 +106,7 @@ def write_atomically(path: Path, write: Callable[[Path], None], *, scratch: Path
 def write_json(path: Path, value: object, *, scratch: Path) -> None:
     """`value` as canonical JSON (sorted keys), atomically."""
     text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    write_atomically(path, lambda temporary: _write_text(temporary, text), scratch=scratch)
-
-
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), scratch=scratch)
 
 
 def scratch_file(scratch: Path, suffix: str = "") -> Path:

@@ -171,7 +171,8 @@ def db(
     from midmix.database import write_database
     from midmix.run import open_run
 
-    typer.echo(write_database(open_run(folder), dest or folder.resolve().with_suffix(".duckdb")))
+    beside = folder.resolve()
+    typer.echo(write_database(open_run(folder), dest or beside.with_name(f"{beside.name}.duckdb")))
 
 
 @app.command(epilog="Example: midmix explain my-run 3:17")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +50,7 @@ def find_document(run: Run, name: str) -> int:
 
 def _conditions(name: str) -> list[str]:
     conditions = []
-    if re.fullmatch(r"\d+:\d+", name):
+    with contextlib.suppress(ValueError):  # no key; another name may look like one
         conditions.append(f"doc = {parse_key(name)}")
     if re.fullmatch(r"[0-9a-fA-F]{32}", name):
         conditions.append(f"content_hash = from_hex({quoted(name)})")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import multiprocessing
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
 
 from midmix.errors import MidmixError, StepError
 from midmix.progress import Progress
@@ -21,19 +23,32 @@ ONE_THREAD = dict.fromkeys(
 ) | {"TOKENIZERS_PARALLELISM": "false"}
 
 
-def _end_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+_held: list[IO[str]] = []
 
 
-def _start_worker(debug: bool) -> None:
-    """Set up a worker: it ends when the run is killed, so that no orphan writes into the folder."""
+def _end_with_run(lock: Path) -> None:
+    """Block until the run's lock is free, which is when its process has ended, however it did."""
+    with lock.open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_SH)
+        os._exit(1)
+
+
+def _start_worker(run_lock: Path, workers_lock: Path) -> None:
+    """Set up a worker: it ends with the run, and holds `workers_lock` as long as it lives."""
     import pyarrow as pa
 
+    stream = workers_lock.open("a")
+    fcntl.flock(stream, fcntl.LOCK_SH)
+    _held.append(stream)
+    threading.Thread(target=_end_with_run, args=(run_lock,), daemon=True).start()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
+
+
+def await_orphans(workers_lock: Path) -> None:
+    """Wait until no worker of an earlier, killed run lives: it could finish its task on scratch files that are gone."""
+    with workers_lock.open("a") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
 
 
 def _call(function: Callable[..., Any], arguments: tuple[Any, ...], debug: bool) -> Any:
@@ -68,22 +83,29 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 class Pool:
     """A pool of worker processes, started with the first task and used by all steps of a run."""
 
-    def __init__(self, workers: int, progress: Progress, *, debug: bool = False) -> None:
-        self.workers, self.progress, self.debug = workers, progress, debug
+    def __init__(self, workers: int, progress: Progress, locks: tuple[Path, Path], *, debug: bool = False) -> None:
+        self.workers, self.progress, self.locks, self.debug = workers, progress, locks, debug
         self._executor: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Pool:
         return self
 
-    def __exit__(self, *error: object) -> None:
-        if self._executor is not None:
-            self._executor.shutdown(wait=not any(error), cancel_futures=True)
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the running tasks, which are kept; after Ctrl-C cut them off, as nothing half-written is ever read."""
+        if self._executor is None:
+            return
+        if kind is not None and not issubclass(kind, Exception):
+            for process in list((self._executor._processes or {}).values()):
+                process.kill()
+        self._executor.shutdown(wait=True, cancel_futures=True)
 
     def _start(self) -> ProcessPoolExecutor:
         if self._executor is None:
             with _environment(ONE_THREAD):
                 self._executor = ProcessPoolExecutor(
-                    self.workers, multiprocessing.get_context("forkserver"), _start_worker, (self.debug,)
+                    self.workers, multiprocessing.get_context("forkserver"), _start_worker, self.locks
                 )
                 # Workers start with the first task of each; they must start under this environment.
                 wait([self._executor.submit(os.getpid) for _ in range(self.workers)])

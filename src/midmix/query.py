@@ -6,14 +6,19 @@ one SELECT is taken at a time, because `COPY … (use_tmp_file false)` could sti
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
 
 from midmix.artifact import Manifest, load_manifest
 from midmix.config import Config
-from midmix.errors import ConfigError
+from midmix.errors import ConfigError, InputError
+from midmix.statement import check_select
 from midmix.tables import DOCUMENTS, TABLES, Table
 
 _SQL_TYPES = {
@@ -47,13 +52,15 @@ def connect(
     folder: Path, config: Config, *, memory_bytes: int = 1 << 30, threads: int = 2
 ) -> duckdb.DuckDBPyConnection:
     """A connection with every view of the run, locked: it reads the run's files alone."""
-    connection = connect_capped(memory_bytes, folder / "scratch" / "duckdb", threads)
+    # A reader writes nothing into the run folder, which may be read-only; scratch is the one writer's, who empties it.
+    connection = connect_capped(memory_bytes, Path(tempfile.gettempdir()) / f"midmix-sql-{os.getpid()}", threads)
     connection.execute(MACROS)
     files: list[str] = []
     for table in TABLES.values():
         manifest = load_manifest(folder, table.name)
         files += [str(path) for path in manifest.paths(folder)]
-        connection.execute(f"CREATE VIEW {_stored_name(table)} AS {_select(table, manifest, folder)}")
+        with sql_errors():
+            connection.execute(f"CREATE VIEW {_stored_name(table)} AS {_select(table, manifest, folder)}")
     for name, sql in derived_views(config).items():
         connection.execute(f"CREATE VIEW {name} AS {sql}")
     connection.execute(f"SET allowed_paths = [{', '.join(map(quoted, files))}]")
@@ -117,29 +124,27 @@ def _empty(table: Table, unit: str | None) -> str:
     return f"SELECT {columns} WHERE false"
 
 
-def checked_select(connection: duckdb.DuckDBPyConnection, query: str) -> str:
-    """The query, if it is exactly one SELECT. Raises ConfigError otherwise."""
-    try:
-        statements = connection.extract_statements(query)
-    except duckdb.Error as error:
-        raise ConfigError(f"SQL: {_first_line(error)}") from None
-    kinds = [str(s.type).rpartition(".")[2] for s in statements]
-    if kinds != ["SELECT"]:
-        raise ConfigError(
-            f"SQL: got {', '.join(kinds) or 'nothing'}, expected exactly one SELECT; a run is read-only. "
-            f"Export with --format csv|json|parquet, or write a database of your own with `midmix db`."
-        )
-    return query
-
-
 def ask(connection: duckdb.DuckDBPyConnection, query: str) -> duckdb.DuckDBPyRelation:
     """The answer to one SELECT. Raises ConfigError with DuckDB's own words when it cannot be answered."""
+    with sql_errors():
+        check_select(connection, query)
+        return connection.sql(query)
+
+
+@contextmanager
+def sql_errors() -> Iterator[None]:
+    """Turn DuckDB's errors into ours: of the query (ConfigError), or of a file of the run (InputError).
+
+    An answer is computed as it is read, so this belongs around the reading as well.
+    """
     try:
-        return connection.sql(checked_select(connection, query))
+        yield
     except duckdb.Error as error:
-        raise ConfigError(f"SQL: {_first_line(error)}") from None
-
-
-def _first_line(error: duckdb.Error) -> str:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    return " ".join(lines[:2])
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        words = " ".join(lines[:2])
+        # No query can name a file, so a file in the message is one of the run's.
+        if re.search(r"[^\s'\"]\.parquet", words):
+            raise InputError(
+                f"a file of the run is missing or damaged: {words}. Run midmix with this folder again: it is made anew."
+            ) from None
+        raise ConfigError(f"SQL: {words}") from None

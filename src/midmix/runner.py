@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,26 +15,33 @@ from midmix.artifact import Record, is_made, load_manifest, read_table, sweep, w
 from midmix.config import Config
 from midmix.errors import InputError, MidmixError
 from midmix.flow import FLOW, STEP_NAMES, Step
-from midmix.pool import Pool
+from midmix.pool import Pool, await_orphans
 from midmix.progress import Progress
 from midmix.record import Book
 from midmix.step import Context
 from midmix.tables import QUARANTINE, TABLES
 
+LOCK_ATTEMPTS = 10
+
 
 @contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    """Hold the run folder's lock. Raises InputError when another process writes into it."""
-    path = folder / "state" / "lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(
-                f"{folder}: another midmix is running here. `midmix status {folder}` says what it does; wait for it."
-            ) from None
-        yield
+def _only_writer(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Hold the run folder's lock; yields it and the lock that workers share. Raises InputError when another holds it."""
+    state = folder / "state"
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("a") as lock:
+        for attempt in range(LOCK_ATTEMPTS):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if attempt == LOCK_ATTEMPTS - 1:
+                    raise InputError(
+                        f"{folder}: another midmix is running here. `midmix status {folder}` says what it does; wait for it."
+                    ) from None
+                time.sleep(0.1)  # `midmix status` holds the lock for a moment
+        await_orphans(state / "workers.lock")
+        yield state / "lock", state / "workers.lock"
 
 
 def run_steps(
@@ -54,12 +62,12 @@ def run_steps(
     _check_folder(folder)
     _check_config(config)
     progress = Progress(folder, quiet=quiet)
-    with _only_writer(folder):
+    with _only_writer(folder) as locks:
         shutil.rmtree(folder / "scratch", ignore_errors=True)
         _check_inputs(folder, steps)
         _save_config(config, folder)
         book = Book(folder, STEP_NAMES)
-        with Pool(workers or _cores(), progress, debug=debug) as pool:
+        with Pool(workers or _cores(), progress, locks, debug=debug) as pool:
             for step in steps:
                 module = step.load()
                 module.run(Context(folder, config, step.name, module.VERSION, pool, book, rerun=rerun))

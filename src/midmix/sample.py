@@ -11,7 +11,7 @@ import numpy as np
 from midmix.parts import ROW_MASK, load_parts, read_rows
 from midmix.run import Run
 from midmix.show import rows_of
-from midmix.tables import format_key
+from midmix.tables import parse_key
 
 QUERY = """SELECT doc, source, kind, path, keep, reason, fired, content_hash FROM (
   SELECT j.*, d.* EXCLUDE (doc) FROM judged j LEFT JOIN decisions d USING (doc)
@@ -32,11 +32,9 @@ def sample(run: Run, where: str = "true", count: int = 20, seed: int = 1) -> Ite
 
     Raises ConfigError when the condition is no SQL, InputError when a source file is gone.
     """
-    relation = run.sql(QUERY.format(where=where, seed=int(seed), count=int(count)))
+    found = list(rows_of(run.sql(QUERY.format(where=where, seed=int(seed), count=int(count)))))
     parts = {part.id: part for part in load_parts(run.folder, run.config)}
-    keys = [int(row[0]) for row in relation.fetchall()]
-    facts = {row["doc"]: row for row in rows_of(relation)}
-    for key in keys:
-        part = parts[key >> 32]
-        text = read_rows(part, np.array([key & ROW_MASK], np.int64))[0].as_py()
-        yield Sampled(format_key(key), facts[format_key(key)], text)
+    for facts in found:
+        key = parse_key(facts["doc"])
+        text = read_rows(parts[key >> 32], np.array([key & ROW_MASK], np.int64))[0].as_py()
+        yield Sampled(facts["doc"], facts, text)

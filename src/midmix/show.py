@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any, Literal
 
 import duckdb
 import pyarrow as pa
 
+from midmix.query import sql_errors
 from midmix.tables import KEY, format_key
 
 Format = Literal["table", "csv", "json", "parquet"]
@@ -46,15 +48,31 @@ def readable(value: Any, dtype: pa.DataType) -> Any:
         return [readable(v, dtype.value_type) for v in value]
     if pa.types.is_struct(dtype):
         return {f.name: readable(value[f.name], f.type) for f in dtype}
+    if pa.types.is_decimal(dtype) and dtype.scale == 0:  # what DuckDB makes of a sum of integers
+        return int(value)
     return value
 
 
 def rows_of(relation: duckdb.DuckDBPyRelation) -> Iterator[dict[str, Any]]:
-    """Rows as dictionaries of readable values."""
-    for batch in _batches(relation):
-        columns = [[readable(v, f.type) for v in batch.column(i).to_pylist()] for i, f in enumerate(batch.schema)]
-        for values in zip(*columns, strict=True):
-            yield dict(zip(batch.schema.names, values, strict=True))
+    """Rows as dictionaries of readable values; of columns of one name the second is name_1, and so on."""
+    names = _distinct(relation.columns)
+    for values in _rows(relation):
+        yield dict(zip(names, values, strict=True))
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    found: list[str] = []
+    for name in names:
+        candidates = (name, *(f"{name}_{number}" for number in range(1, len(names) + 1)))
+        found.append(next(c for c in candidates if c not in found))
+    return found
+
+
+def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
+    with sql_errors():
+        for batch in _batches(relation):
+            columns = [[readable(v, f.type) for v in batch.column(i).to_pylist()] for i, f in enumerate(batch.schema)]
+            yield from zip(*columns, strict=True)
 
 
 def _batches(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
@@ -65,8 +83,8 @@ def _batches(relation: duckdb.DuckDBPyRelation) -> pa.RecordBatchReader:
 def _csv(relation: duckdb.DuckDBPyRelation, stream: IO[str]) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(relation.columns)
-    for row in rows_of(relation):
-        writer.writerow([to_json(v) if isinstance(v, list | dict) else "" if v is None else v for v in row.values()])
+    for values in _rows(relation):
+        writer.writerow([to_json(v) if isinstance(v, list | dict) else "" if v is None else v for v in values])
 
 
 def _json(relation: duckdb.DuckDBPyRelation, stream: IO[str]) -> None:
@@ -75,17 +93,29 @@ def _json(relation: duckdb.DuckDBPyRelation, stream: IO[str]) -> None:
 
 
 def to_json(value: Any) -> str:
-    """Compact JSON; dates and decimals as text."""
-    return json.dumps(value, ensure_ascii=False, default=str)
+    """JSON on one line; dates and decimals as text, what is no number as null."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_with_null_for_nan(value), ensure_ascii=False, default=str)
+
+
+def _with_null_for_nan(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: _with_null_for_nan(v) for k, v in value.items()}
+    return [_with_null_for_nan(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _parquet(relation: duckdb.DuckDBPyRelation, stream: IO[bytes]) -> None:
     import pyarrow.parquet as pq
 
-    reader = _batches(relation)
-    with pq.ParquetWriter(pa.PythonFile(stream, "w"), reader.schema, compression="zstd") as writer:
-        for batch in reader:
-            writer.write_batch(batch)
+    with sql_errors():
+        reader = _batches(relation)
+        with pq.ParquetWriter(pa.PythonFile(stream, "w"), reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch)
 
 
 def _table(relation: duckdb.DuckDBPyRelation) -> None:
@@ -99,11 +129,11 @@ def _table(relation: duckdb.DuckDBPyRelation) -> None:
         numeric = str(dtype).endswith("INT") or str(dtype) in ("DOUBLE", "FLOAT", "INTEGER")
         table.add_column(Text(name), justify="right" if numeric else "left", overflow="fold")
     more = False
-    for number, row in enumerate(rows_of(relation)):
+    for number, values in enumerate(_rows(relation)):
         if number == MAX_TABLE_ROWS:
             more = True
             break
-        table.add_row(*(Text(_cell(v)) for v in row.values()))
+        table.add_row(*(Text(_cell(v)) for v in values))
     console.print(table)
     if more:
         console.print(f"first {MAX_TABLE_ROWS} rows; --format csv, json or parquet writes all")

@@ -314,7 +314,8 @@ class Context:
         open_jobs = [job for job in jobs if job.todo]
         previous = {t.name: load_manifest(self.folder, t.name).paths(self.folder) for t in writes}
         calls = [
-            (work, Task(j.item, j.part, j.todo, j.inputs, previous, extra, self.folder, self.memory_bytes, self.seed),
+            (work, Task(j.item, j.part, j.todo, j.inputs, {} if j.part else previous, extra, self.folder, self.memory_bytes,
+                        self.seed),
              {u: (fingerprint(j.payloads[u]), j.payloads[u], self.record_path(u, j.item)) for u in j.todo})
             for j in open_jobs
         ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Killed at any step and started again, a run ends with the bytes of an undisturbed one, elsewhere."""
 
+import fcntl
 import json
 import os
 import signal
@@ -54,6 +55,19 @@ def kill_in(step: str, config: Path, out: Path) -> str:
     return lines[0]
 
 
+def await_workers_end(out: Path) -> None:
+    """Workers of a killed run end by themselves; the lock that each holds tells."""
+    deadline = time.monotonic() + 30
+    with (out / "state" / "workers.lock").open("a") as lock:
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            except OSError:
+                assert time.monotonic() < deadline, "a worker outlived its run"
+                time.sleep(0.05)
+
+
 def published(out: Path) -> dict[str, bytes]:
     """Bytes of every published file by path, and of every manifest; STEPS holds a clock."""
     files = {}
@@ -91,3 +105,4 @@ def test_a_second_writer_is_refused(corpus: Path, write_config: WriteConfig, tmp
     assert second.returncode == 1 and "another midmix is running here" in second.stderr
     first.kill()
     first.wait()
+    await_workers_end(tmp_path / "run")

@@ -28,8 +28,12 @@ class Files:
 DOCUMENTS = st.lists(st.lists(st.integers(0, 65535), min_size=1, max_size=6), min_size=1, max_size=8)
 
 
-@given(st.dictionaries(st.integers(0, 2**31 - 1), DOCUMENTS, min_size=1, max_size=4), st.randoms(use_true_random=False))
-def test_tokens_are_conserved(parts: dict[int, list[list[int]]], random: object) -> None:
+@given(
+    st.dictionaries(st.integers(0, 2**31 - 1), DOCUMENTS, min_size=1, max_size=4),
+    st.randoms(use_true_random=False),
+    st.integers(1, 40),
+)
+def test_tokens_are_conserved(parts: dict[int, list[list[int]]], random: object, documents_at_once: int) -> None:
     rows = []
     for part, documents in parts.items():
         offset = 0
@@ -43,5 +47,5 @@ def test_tokens_are_conserved(parts: dict[int, list[list[int]]], random: object)
     files = Files({part: np.array([t for d in documents for t in d], np.uint16) for part, documents in parts.items()})
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.bin"
-        copy_tokens(path, records, files)  # type: ignore[arg-type]
+        copy_tokens(path, records, files, documents_at_once)  # type: ignore[arg-type]
         assert np.fromfile(path, "<u2").tolist() == [token for _, _, document in rows for token in document]

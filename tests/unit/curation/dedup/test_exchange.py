@@ -17,7 +17,7 @@ RECORD = np.dtype([("key", np.uint64), ("value", np.int64), ("mark", np.uint8)])
 def test_sorted_and_complete(tmp_path: Path, memory_bytes: int, ranges: int, bound: int) -> None:
     rng = np.random.default_rng(3)
     keys = rng.integers(0, bound, 5000, dtype=np.uint64)
-    values = rng.integers(-5, 5, 5000)
+    values = rng.integers(0, 10, 5000)
     marks = rng.integers(0, 2, 5000, dtype=np.uint8)
     exchange = Workspace(tmp_path, memory_bytes).exchange("x", RECORD, bound)
     for first in range(0, 5000, 700):
@@ -27,6 +27,21 @@ def test_sorted_and_complete(tmp_path: Path, memory_bytes: int, ranges: int, bou
     assert len(found) >= ranges
     for name, column in (("key", keys), ("value", values), ("mark", marks)):
         assert np.concatenate([f[name] for f in found]).tolist() == column[order].tolist()
+    assert not any(tmp_path.iterdir())
+
+
+def test_one_crowded_value_is_cut_by_the_next_field(tmp_path: Path) -> None:
+    rng = np.random.default_rng(4)
+    keys = np.where(rng.random(3000) < 0.8, 77, rng.integers(0, 200, 3000)).astype(np.uint64)
+    values = np.where(keys == 77, rng.permutation(3000), 5)
+    marks = np.zeros(3000, np.uint8)
+    exchange = Workspace(tmp_path, 2000).exchange("x", RECORD, 200)
+    exchange.append(keys, values, marks)
+    found = list(exchange.sorted_ranges())
+    assert max(map(len, found)) * RECORD.itemsize * 4 <= 2000
+    whole = np.concatenate(found)
+    order = np.lexsort([values, keys])
+    assert (whole["key"].tolist(), whole["value"].tolist()) == (keys[order].tolist(), values[order].tolist())
     assert not any(tmp_path.iterdir())
 
 

@@ -181,6 +181,7 @@ def files(run: Any, *tables: Any) -> dict[str, str]:
 
 def test_bytes_do_not_depend_on_memory_or_chunks(make_run: MakeRun, part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = corpus(4, 300)
+    texts += [texts[0]] * 150 + [f"{texts[1]} {'abcdefgh'[i % 8] * (i + 1)}" for i in range(150)]  # more than a range
     parts = {0: part("a", texts[:120]), 1: part("a", texts[120:])}
     whole = make_run(parts, sources={"a": "prose"})
     whole.run(step, "dedup")

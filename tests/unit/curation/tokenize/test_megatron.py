@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from midmix.curation.tokenize import megatron
 from midmix.curation.tokenize.megatron import write_index
 
 
@@ -52,3 +53,12 @@ def test_same_bytes_as_megatron_core(tmp_path: Path, dtype: str) -> None:
 def test_other_dtypes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="int64"):
         write_index(tmp_path / "x.idx", np.array([1], np.int32), np.dtype("<i8"))
+
+
+def test_blocks_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = np.arange(1, 8, dtype=np.int32)
+    write_index(tmp_path / "whole.idx", lengths, np.dtype("<u4"))
+    for block in (1, 3, 7):
+        monkeypatch.setattr(megatron, "_BLOCK", block)
+        write_index(tmp_path / "cut.idx", lengths, np.dtype("<u4"))
+        assert (tmp_path / "cut.idx").read_bytes() == (tmp_path / "whole.idx").read_bytes()
