@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from midmix.config import Source
+from midmix.curation.ingest.values import as_text, distinct_names, python_values, to_json
 from midmix.errors import InputError
 from midmix.parts import open_parquet
 
@@ -71,7 +72,7 @@ def _jsonl_rows(location: str, source: Source) -> Iterator[Row]:
         with _open(location) as stream:
             yield from _lines(stream, source)
     except (OSError, EOFError, zlib.error) as error:
-        yield _problem(f"the file cannot be read on from here: {error}")
+        yield _problem(f"the file cannot be read on from here: {getattr(error, 'strerror', None) or error}")
     except Exception as error:
         if type(error).__module__.partition(".")[0] != "zstandard":  # zstandard.ZstdError is no OSError
             raise
@@ -81,7 +82,9 @@ def _jsonl_rows(location: str, source: Source) -> Iterator[Row]:
 def _open(location: str) -> IO[bytes]:
     import fsspec
 
-    stream: IO[bytes] = fsspec.open(location, "rb", compression="infer").open()
+    # A local name is no URL: "::" in it chains nothing and "*" is no glob.
+    filesystem, path = fsspec.core.url_to_fs(location) if "://" in location else (fsspec.filesystem("file"), location)
+    stream: IO[bytes] = filesystem.open(path, "rb", compression="infer")
     return stream
 
 
@@ -100,7 +103,7 @@ def _lines(stream: IO[bytes], source: Source) -> Iterator[Row]:
 
 def _parse(line: bytes) -> Any:
     try:
-        return json.loads(line.decode())
+        return json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         return ValueError(f"text is not valid UTF-8 at byte {error.start} of the line")
     except (ValueError, RecursionError) as error:
@@ -111,10 +114,12 @@ def _parquet_rows(location: str, source: Source) -> Iterator[Row]:
     try:
         with open_parquet(location) as file:
             for batch in file.iter_batches(1024, use_threads=False):
-                for values in batch.to_pylist():
-                    yield _row(values, source)
-    except (InputError, pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        yield _problem(f"the file cannot be read on from here: {error}")
+                names = distinct_names(batch.schema.names)
+                columns = [python_values(pa.chunked_array([column])) for column in batch.columns]
+                for values in zip(*columns, strict=True):
+                    yield _row(dict(zip(names, values, strict=True)), source)
+    except (InputError, pa.ArrowException, OSError) as error:
+        yield _problem(f"the file cannot be read on from here: {str(error).removeprefix(f'{location}: ')}")
 
 
 def _row(values: Any, source: Source) -> Row:
@@ -126,14 +131,14 @@ def _row(values: Any, source: Source) -> Row:
         text, used = _text_of(values, source)
         text.encode()
     except UnicodeEncodeError:
-        return _problem("text has a lone surrogate, which is no valid UTF-8")
+        return _problem("text is not valid UTF-8: damaged bytes or a lone surrogate")
     except ValueError as error:
         return _problem(str(error))
     rest = {k: v for k, v in values.items() if k not in {*used, source.id_column, source.url_column}}
     return {
         "text": text,
-        "id": _optional(values.get(source.id_column)),
-        "url": _optional(values.get(source.url_column)),
+        "id": as_text(values.get(source.id_column)),
+        "url": as_text(values.get(source.url_column)),
         "metadata": to_json(rest) if rest else None,
         "problem": None,
     }
@@ -175,16 +180,3 @@ def _chat(messages: Any, name: str) -> str:
 def _type_name(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", int: "a number", float: "a number"}
     return "null" if value is None else names.get(type(value), type(value).__name__)
-
-
-def _optional(value: Any) -> str | None:
-    if value is None:
-        return None
-    text = value if isinstance(value, str) else to_json(value)
-    return text.encode(errors="replace").decode()
-
-
-def to_json(value: Any) -> str:
-    """Nested values as compact JSON; what JSON lacks (dates, bytes, decimals) as text."""
-    text = json.dumps(value, ensure_ascii=False, default=str, separators=(",", ":"))
-    return text.encode(errors="replace").decode()

@@ -10,16 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from midmix.errors import InputError
-from midmix.parts import open_parquet
+from midmix.parts import BYTE_TYPES, open_parquet
 
 Row = dict[str, Any]
-TEXT_TYPES = (
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-    pa.types.is_binary,
-    pa.types.is_large_binary,
-)
+TEXT_TYPES = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view, *BYTE_TYPES)
 
 
 @dataclass(frozen=True)
@@ -43,7 +37,9 @@ def cut_file(location: str, text_column: str, part_bytes: int) -> list[Cut]:
 
 def _check_text_column(schema: pa.Schema, name: str) -> None:
     if name not in schema.names:
-        raise InputError(f"no column '{name}'; it has {', '.join(schema.names[:12])}")
+        raise InputError(f"no column '{name}'; it has {', '.join(schema.names[:12]) or 'none'}")
+    if schema.names.count(name) > 1:
+        raise InputError(f"{schema.names.count(name)} columns are named '{name}'; name one of them otherwise")
     kind = schema.field(name).type
     if pa.types.is_dictionary(kind):
         kind = kind.value_type

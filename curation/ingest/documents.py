@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from midmix.curation.clean import text_buffers
-from midmix.curation.ingest.convert import to_json
+from midmix.curation.ingest.values import as_text, distinct_names, python_values, to_json
 from midmix.errors import InputError
 from midmix.parts import Part, open_parquet, read_column
 from midmix.step import Output, Task
@@ -88,17 +88,19 @@ def _invalid_utf8(texts: pa.Array) -> dict[int, str]:
 def _other_columns(part: Part, settings: dict[str, Any]) -> pa.Table:
     """The user's id, the URL, and all else as JSON, for every row of the part."""
     with open_parquet(part.location) as file:
-        names = [n for n in file.schema_arrow.names if n != part.text_column]
+        names = [n for n in dict.fromkeys(file.schema_arrow.names) if n != part.text_column]
         try:
             data = file.read_row_groups(part.row_groups, columns=names, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise InputError(f"{part.path}: {str(error).splitlines()[0]}") from None
     identity, address = settings["id_column"], settings["url_column"]
-    rest = [n for n in names if n not in (identity, address)]
+    rest = [i for i, name in enumerate(data.column_names) if name not in (identity, address)]
     if settings["converted"]:
         metadata = data["metadata"].to_pylist()
     elif rest:
-        metadata = [to_json(row) for row in data.select(rest).to_pylist()]
+        columns = [python_values(data.column(i)) for i in rest]
+        keys = distinct_names([data.column_names[i] for i in rest])
+        metadata = [to_json(dict(zip(keys, values, strict=True))) for values in zip(*columns, strict=True)]
     else:
         metadata = [None] * part.rows
     return pa.table(
@@ -111,14 +113,13 @@ def _other_columns(part: Part, settings: dict[str, Any]) -> pa.Table:
 
 
 def _as_strings(data: pa.Table, name: str, rows: int) -> pa.Array:
+    """The first column of that name as text."""
     if name not in data.column_names:
         return pa.nulls(rows, pa.string())
-    values = data[name].combine_chunks()
-    if pa.types.is_string(values.type) or pa.types.is_integer(values.type):
-        return values.cast(pa.string())
-    return pa.array(
-        [None if v is None else v if isinstance(v, str) else to_json(v) for v in values.to_pylist()], pa.string()
-    )
+    column = data.column(data.column_names.index(name))
+    if pa.types.is_integer(column.type):
+        return column.combine_chunks().cast(pa.string())
+    return pa.array([as_text(value) for value in python_values(column)], pa.string())
 
 
 def _bad_row(part: Part, row: int, reason: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -37,10 +37,13 @@ class RawFile:
 def list_files(name: str, source: Source, config: Config) -> list[tuple[str, str]]:
     """(path, location) of every file of a source, sorted by path. Raises ConfigError when there is none."""
     if "://" in source.path:
-        found = _list_remote(source.path)
+        found = _list_remote(name, source.path)
     else:
         found = _list_local(source.path, config)
     known = [(path, location) for path, location in found if path.lower().endswith(PARQUET + JSONL)]
+    for path, _ in known:
+        if path != path.encode(errors="ignore").decode():
+            raise InputError(f"source {name}: {os.fsencode(path)!r}: the name is no valid UTF-8. Rename the file.")
     if not known:
         other = f"; {len(found)} files of other kinds are there, such as {found[0][0]}" if found else ""
         raise ConfigError(
@@ -55,15 +58,32 @@ def _list_local(path: str, config: Config) -> list[tuple[str, str]]:
 
     where = config.resolve(path)
     if os.path.isdir(where):
-        files = [str(p) for p in Path(where).rglob("*") if p.is_file()]
+        files = list(_walk(where))
     else:
-        files = [f for f in glob.glob(where, recursive=True) if os.path.isfile(f)]
+        found = [where] if os.path.lexists(where) else glob.glob(where, recursive=True)
+        files = [f for f in found if _is_file_or_dead_link(f)]
     if os.path.isabs(path):
         return [(f, f) for f in files]
     return [(os.path.relpath(f, config.base).replace(os.sep, "/"), f) for f in files]
 
 
-def _list_remote(url: str) -> list[tuple[str, str]]:
+def _walk(folder: str) -> Iterator[str]:
+    """Files below a folder; linked folders are followed, each folder once."""
+    seen: set[str] = set()
+    for where, folders, names in os.walk(folder, followlinks=True):
+        if os.path.realpath(where) in seen:
+            folders.clear()
+            continue
+        seen.add(os.path.realpath(where))
+        folders.sort()
+        yield from (path for n in names if _is_file_or_dead_link(path := os.path.join(where, n)))
+
+
+def _is_file_or_dead_link(path: str) -> bool:
+    return os.path.isfile(path) or (os.path.islink(path) and not os.path.exists(path))
+
+
+def _list_remote(name: str, url: str) -> list[tuple[str, str]]:
     import fsspec
 
     try:
@@ -71,6 +91,8 @@ def _list_remote(url: str) -> list[tuple[str, str]]:
         paths = filesystem.find(path) if filesystem.isdir(path) else filesystem.glob(path)
     except ImportError as error:
         raise ConfigError(f"{url}: {error}. Install it, such as `pip install s3fs` or `pip install gcsfs`.") from None
+    except ValueError as error:  # a kind of URL that fsspec does not know
+        raise ConfigError(f"source {name}: {url}: {error}. Correct 'sources.{name}.path'.") from None
     except OSError as error:
         raise InputError(f"{url}: cannot be listed: {error}") from None
     return [(filesystem.unstrip_protocol(p), filesystem.unstrip_protocol(p)) for p in paths]
@@ -87,14 +109,20 @@ class Identities:
             self._known = json.loads(self._path.read_text())
 
     def identify(self, location: str) -> tuple[int, str]:
-        """Size in bytes and identity: SHA-256 of a local file, the store's etag of a remote one."""
+        """Size in bytes and identity: SHA-256 of a local file, the store's etag of a remote one.
+
+        A file that cannot be read is identified by the reason: whoever reads it will set it aside, until it can be.
+        """
         if "://" in location:
             return _remote_identity(location)
-        stat = os.stat(location)
-        known = self._known.get(location)
-        if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
-            return stat.st_size, str(known[2])
-        digest = sha256_of(Path(location))
+        try:
+            stat = os.stat(location)
+            known = self._known.get(location)
+            if known and known[:2] == [stat.st_size, stat.st_mtime_ns]:
+                return stat.st_size, str(known[2])
+            digest = sha256_of(Path(location))
+        except OSError as error:
+            return 0, f"unreadable: {error.strerror}"
         self._known[location] = [stat.st_size, stat.st_mtime_ns, digest]
         return stat.st_size, digest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,6 +80,11 @@ def survey(config: Config) -> list[SourceCost]:
 def _size(location: str) -> int:
     import fsspec
 
+    if "://" not in location:
+        try:
+            return os.path.getsize(location)
+        except OSError as error:
+            raise InputError(f"{location}: {error.strerror}") from None
     filesystem, path = fsspec.core.url_to_fs(location)
     return int(filesystem.size(path) or 0)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from midmix.step import Task
 
 ROW_MASK = 0xFFFFFFFF
+BYTE_TYPES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,9 @@ def _as_text(data: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(data.type):
         data = data.dictionary_decode()
     if pa.types.is_string(data.type) or pa.types.is_string_view(data.type):
-        data = data.cast(TEXT)
+        return data.cast(TEXT)
+    if any(is_bytes(data.type) for is_bytes in BYTE_TYPES):  # ingest sets rows aside that are no UTF-8
+        return data.cast(pa.large_binary()).cast(TEXT, safe=False)
     return data
 
 

@@ -6,15 +6,14 @@ Keys come out as part:row and hashes as hexadecimal; in csv, lists and structs a
 from __future__ import annotations
 
 import csv
-import json
-import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import IO, Any, Literal
 
 import duckdb
 import pyarrow as pa
 
+from midmix.curation.ingest.values import distinct_names, to_json
 from midmix.query import sql_errors
 from midmix.tables import KEY, format_key
 
@@ -55,17 +54,9 @@ def readable(value: Any, dtype: pa.DataType) -> Any:
 
 def rows_of(relation: duckdb.DuckDBPyRelation) -> Iterator[dict[str, Any]]:
     """Rows as dictionaries of readable values; of columns of one name the second is name_1, and so on."""
-    names = _distinct(relation.columns)
+    names = distinct_names(relation.columns)
     for values in _rows(relation):
         yield dict(zip(names, values, strict=True))
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    found: list[str] = []
-    for name in names:
-        candidates = (name, *(f"{name}_{number}" for number in range(1, len(names) + 1)))
-        found.append(next(c for c in candidates if c not in found))
-    return found
 
 
 def _rows(relation: duckdb.DuckDBPyRelation) -> Iterator[tuple[Any, ...]]:
@@ -90,22 +81,6 @@ def _csv(relation: duckdb.DuckDBPyRelation, stream: IO[str]) -> None:
 def _json(relation: duckdb.DuckDBPyRelation, stream: IO[str]) -> None:
     for row in rows_of(relation):
         stream.write(to_json(row) + "\n")
-
-
-def to_json(value: Any) -> str:
-    """JSON on one line; dates and decimals as text, what is no number as null."""
-    try:
-        return json.dumps(value, ensure_ascii=False, default=str, allow_nan=False)
-    except ValueError:
-        return json.dumps(_with_null_for_nan(value), ensure_ascii=False, default=str)
-
-
-def _with_null_for_nan(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {k: _with_null_for_nan(v) for k, v in value.items()}
-    return [_with_null_for_nan(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def _parquet(relation: duckdb.DuckDBPyRelation, stream: IO[bytes]) -> None:

@@ -63,7 +63,7 @@ def test_bad_rows_and_files_are_set_aside_with_their_reasons(tmp_path: Path) -> 
     assert reasons["f.jsonl:1"] == "'text' is a number, expected a string"
     assert reasons["f.jsonl:2"].startswith("no valid JSON")
     assert reasons["f.jsonl:3"] == "the line is empty"
-    assert reasons["f.jsonl:4"] == "text has a lone surrogate, which is no valid UTF-8"
+    assert reasons["f.jsonl:4"] == "text is not valid UTF-8: damaged bytes or a lone surrogate"
     assert reasons["f.jsonl:5"] == "the row is a list, expected an object"
     assert reasons["f.jsonl:6"] == "no field 'text'"
     assert any(k.startswith("g.jsonl.gz") and "cannot be read on" in v for k, v in reasons.items())
