@@ -3,8 +3,9 @@
 Only the first copy of a text in survivor order (its original) is compared further. In each band bucket every document
 is paired with the first FIRSTS in survivor order, so the work is linear in the size of a bucket. What that misses was
 measured: nothing on ordinary text or on 20,000 edited copies of one licence; of dense families of edits near the
-threshold 16 firsts drop 894 of 925 and 667 of 682 that all pairs would, 8 firsts 880 of 925. Memory holds one range of records at a time; the rest lies on disk. Inside dedup a document goes by its
-ordinal: its place in the order of keys, which is the order of rows in SIGNATURES and DOCUMENTS.
+threshold 16 firsts drop 894 of 925 and 667 of 682 that all pairs would, 8 firsts 880 of 925. Memory holds one range of
+records at a time; the rest lies on disk. Inside dedup a document goes by its ordinal: its place in the order of keys,
+which is the order of rows in SIGNATURES and DOCUMENTS.
 """
 
 from __future__ import annotations

@@ -106,7 +106,8 @@ class Identities:
         self._scratch = folder / "scratch"
         self._known: dict[str, list[Any]] = {}
         with contextlib.suppress(OSError, ValueError):  # without memory of earlier hashes every file is hashed again
-            self._known = json.loads(self._path.read_text())
+            known = json.loads(self._path.read_text())
+            self._known = known if isinstance(known, dict) else {}
 
     def identify(self, location: str) -> tuple[int, str]:
         """Size in bytes and identity: SHA-256 of a local file, the store's etag of a remote one.

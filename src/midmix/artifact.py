@@ -93,7 +93,7 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_atomically(path: Path, write: Callable[[Path], None], *, scratch: Path) -> None:
+def write_atomically(path: Path, write: Callable[[Path], object], *, scratch: Path) -> None:
     """Let `write` fill a scratch file, then put it in place in one step, safe against a crash at any moment."""
     temporary = scratch_file(scratch, path.suffix)
     write(temporary)
@@ -215,20 +215,28 @@ def load_manifest(folder: Path, table: str) -> Manifest:
     path = manifest_path(folder, table)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
+        if value["schema_version"] != SCHEMA_VERSION:
+            raise InputError(
+                f"{path}: schema version {value['schema_version']}, this midmix reads {SCHEMA_VERSION}. "
+                f"Open the run with the version that made it."
+            )
+        files = tuple(FileEntry(**f) for f in value["files"])
+        return Manifest(table, files, tuple(Attachment(**a) for a in value["attached"]))
     except FileNotFoundError:
         return Manifest(table)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: no readable manifest ({error}). Run the step that makes '{table}' again.") from None
-    if value["schema_version"] != SCHEMA_VERSION:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{path}: schema version {value['schema_version']}, this midmix reads {SCHEMA_VERSION}. "
-            f"Open the run with the version that made it."
-        )
-    return Manifest(
-        table,
-        tuple(FileEntry(**f) for f in value["files"]),
-        tuple(Attachment(**a) for a in value["attached"]),
-    )
+            f"{path}: no readable manifest ({error!r}). Delete it and run midmix with this folder again: it is made "
+            f"anew from the records."
+        ) from None
+
+
+def has_size(path: Path, num_bytes: int) -> bool:
+    """Whether there is a file of that size: what a full disk or a crash of the machine cuts off is shorter."""
+    try:
+        return path.stat().st_size == num_bytes
+    except OSError:
+        return False
 
 
 def is_made(folder: Path, table: str) -> bool:
@@ -289,13 +297,19 @@ class Record:
         """The record at `path`, or None when the unit was not finished."""
         try:
             value = json.loads(path.read_text(encoding="utf-8"))
+            value["files"] = {t: [FileEntry(**f) for f in files] for t, files in value["files"].items()}
+            value["attached"] = {t: [Attachment(**a) for a in files] for t, files in value["attached"].items()}
+            return Record(**value)
         except FileNotFoundError:
             return None
-        except ValueError:
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None  # a disk that lied; the unit is done again
-        value["files"] = {t: [FileEntry(**f) for f in files] for t, files in value["files"].items()}
-        value["attached"] = {t: [Attachment(**a) for a in files] for t, files in value["attached"].items()}
-        return Record(**value)
+
+    def is_whole(self, folder: Path) -> bool:
+        """Whether every file that this record names is there in its full size."""
+        tables = [(f.path, f.bytes) for files in self.files.values() for f in files]
+        attached = [(a.path, a.bytes) for files in self.attached.values() for a in files]
+        return all(has_size(folder / path, num_bytes) for path, num_bytes in (*tables, *attached))
 
     def paths(self) -> set[str]:
         """Every file that this record names, relative to the run folder."""

@@ -11,6 +11,8 @@ import typer
 
 from midmix.errors import ConfigError, MidmixError
 
+STOPPED = 130  # what typer makes of Ctrl-C
+
 app = typer.Typer(
     name="midmix",
     no_args_is_help=True,
@@ -44,11 +46,12 @@ def _run(config_path: Path, out: Path, first: str | None, last: str | None, opti
 
     config = load_config(config_path, tuple(options["assignments"] or ()))
     steps = steps_between(first, last)
+    from midmix.runner import check_config, run_steps
+
     if options["dry_run"]:
+        check_config(config)
         _print_costs(config, steps, options["workers"])
         return
-    from midmix.runner import run_steps
-
     keywords = {name: options[name] for name in ("workers", "strict", "rerun", "debug")}
     run_steps(config, out, steps, **keywords)
     _finish(out, whole=steps[-1].name == "export")
@@ -271,17 +274,22 @@ def _guarded(call: Callable[[], Any], *, debug: bool) -> int:
     try:
         call()
     except SystemExit as done:
-        return int(done.code or 0)
-    except BrokenPipeError:
-        return 0
-    except KeyboardInterrupt:
+        if done.code != STOPPED:
+            return int(done.code or 0)
         print("midmix: stopped; run it again to go on from here", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        return 0
     except MidmixError as error:
         if debug:
             raise
         print(f"midmix: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        if debug:
+            raise
+        print(f"midmix: {error}. Mend that and run it again; what was finished is kept.", file=sys.stderr)
+        return 1
     except Exception as error:
         if debug:
             raise

@@ -7,6 +7,7 @@ alone runs as far as it can.
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 from collections.abc import Iterable
@@ -20,6 +21,7 @@ from midmix.errors import ConfigError
 
 Kind = Literal["prose", "code", "math", "reasoning"]
 KINDS: tuple[str, ...] = get_args(Kind)
+Edit = Literal["pii.email", "secret.key", "boilerplate.line"]
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 
 
@@ -153,8 +155,8 @@ class Mixture(Section):
     @classmethod
     def _positive(cls, value: dict[str, float] | None) -> dict[str, float] | None:
         for name, number in (value or {}).items():
-            if not number >= 0:
-                raise ValueError(f"{name} is {number}, expected a number of 0 or more")
+            if not 0 <= number < math.inf:
+                raise ValueError(f"{name} is {number}, expected a finite number of 0 or more")
         if value is not None and not any(value.values()):
             raise ValueError("all are 0; at least one must be more")
         return value
@@ -171,7 +173,7 @@ class Config(Section):
     raters: Raters = Raters()
     rules: dict[Kind, tuple[str, ...]] = {}
     thresholds: dict[str, float] = {}
-    edits: tuple[str, ...] = ("pii.email", "secret.key", "boilerplate.line")
+    edits: tuple[Edit, ...] = get_args(Edit)
     dedup: Dedup = Dedup()
     benchmarks: dict[str, str] = {}
     leaks: Leaks = Leaks()
@@ -196,7 +198,7 @@ class Config(Section):
             named |= {"mixture.targets": self.mixture.targets, "mixture.retain": self.mixture.retain}
         for section, names in named.items():
             for name in names:
-                if not re.match(NAME, name) or name.isdecimal():
+                if not re.fullmatch(NAME, name) or name.isdecimal():
                     raise ValueError(
                         f"{section}: {name!r} is no name; use a-z, 0-9, '_', '.', '-', and not digits alone"
                     )
@@ -212,6 +214,12 @@ class Config(Section):
         if clash:
             raise ValueError(f"domains: {sorted(clash)[0]!r} is a source; what no domain takes is its source's domain")
         self._refuse_shared_names()
+        domains = (*self.domains, *self.sources)
+        for name, target in self.mixture.targets.items() if self.mixture else ():
+            if target.domain is not None and target.domain not in domains:
+                raise ValueError(
+                    f"mixture.targets.{name}: no domain {target.domain!r}{nearest(target.domain, domains)}"
+                )
         return self
 
     def _refuse_shared_names(self) -> None:
@@ -300,6 +308,19 @@ def parse_config(values: Any, *, base: Path, name: str = "config") -> Config:
     return config
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key stands twice: the later one would silently take the place of the earlier."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping. Raises ConstructorError, which names the line, on a key that stands twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def _set(values: dict[str, Any], assignment: str) -> None:
     key, separator, text = assignment.partition("=")
     if not separator or not key:
@@ -307,16 +328,21 @@ def _set(values: dict[str, Any], assignment: str) -> None:
     *outer, last = key.split(".")
     section: Any = values
     for name in outer:
-        section = section.setdefault(name, {})
+        if section.get(name) is None:
+            section[name] = {}
+        section = section[name]
         if not isinstance(section, dict):
             raise ConfigError(f"--set: {key!r} goes through {name!r}, which is no section")
-    section[last] = yaml.safe_load(text)
+    try:
+        section[last] = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set: {assignment!r} has no valid YAML after '=': {error}") from None
 
 
 def load_config(path: Path, assignments: tuple[str, ...] = ()) -> Config:
     """The config at `path` with `key=value` assignments applied. Raises ConfigError."""
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except OSError as error:
         raise ConfigError(f"config {path}: {error.strerror}. `midmix init` writes an example.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -10,17 +10,20 @@ from midmix.config import Config
 from midmix.errors import InputError
 from midmix.flow import Step
 
-# Measured on the demo corpus, one core at 2.1 GHz: MB of text per second of processor time, bytes written per byte of text.
+# Measured on the demo corpus (34 MB), one core at 2.1 GHz: MB of text per second of processor time, start of workers
+# included, and bytes written per byte of text.
 RATES: dict[str, tuple[float, float]] = {
-    "ingest": (60.0, 0.02),
-    "score": (15.0, 0.05),
-    "classify": (8.0, 0.01),
-    "dedup": (25.0, 0.06),
-    "decontaminate": (40.0, 0.01),
-    "decide": (200.0, 0.01),
-    "apply": (60.0, 0.35),
-    "tokenize": (2.5, 0.8),
+    "ingest": (33.0, 0.05),
+    "score": (11.0, 0.10),
+    "classify": (5.2, 0.01),
+    "dedup": (27.0, 0.17),
+    "decontaminate": (48.0, 0.01),
+    "decide": (13.6, 0.01),
+    "apply": (56.0, 0.24),
+    "tokenize": (3.2, 1.24),
 }
+# Tokens per second of processor time that a proxy of the demo's shape (2 layers, width 64) trains on.
+PROXY_TOKENS_PER_SECOND = 22_000
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,9 @@ def step_costs(config: Config, steps: Sequence[Step], workers: int, sources: Seq
             costs.append(StepCost(step.name, parts, text, int(text * written), memory, seconds))
         elif step.name == "train" and config.proxy:
             tokens = config.proxy.tokens * (config.proxy.runs + 2 * (config.proxy.seeds - 1))
-            costs.append(StepCost(step.name, 0, 2 * tokens, 0, 1_000_000_000, tokens / 25_000 / workers))
+            costs.append(
+                StepCost(step.name, 0, 2 * tokens, 0, 1_000_000_000, tokens / PROXY_TOKENS_PER_SECOND / workers)
+            )
         else:
             costs.append(StepCost(step.name, 0, 0, 0, 500_000_000, 5.0))
     return costs

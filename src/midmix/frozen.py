@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from midmix.artifact import Attachment, Manifest, attach_file, load_manifest, publish, read_table, write_table
+from midmix.artifact import (
+    Attachment,
+    Manifest,
+    attach_file,
+    has_size,
+    load_manifest,
+    publish,
+    read_table,
+    write_table,
+)
 from midmix.artifact import Record as UnitRecord
-from midmix.errors import DriftError
+from midmix.errors import DriftError, InputError
 from midmix.tables import ARTEFACTS
 
 if TYPE_CHECKING:
@@ -27,13 +36,7 @@ def frozen_artefact(
     known = rows.get(name)
     asked = json.loads(json.dumps({"settings": settings, "trained_on": list(trained_on)}))
     record_path = context.record_path("artefacts", name.replace(":", "-"))
-    if known and not context.rerun:
-        had = json.loads(known["record"])["asked"]
-        if had != asked:
-            raise DriftError(
-                f"artefact {name} is frozen and was trained with {json.dumps(had)}; the config asks for {json.dumps(asked)}. "
-                f"Add --rerun to train it again (all text is then classified again), or put the setting back."
-            )
+    if known and _is_as_asked(context, known, asked):
         _note(context, name, UnitRecord(known["hash"], asked), done=False)
         return context.folder / str(known["path"])
     start = time.process_time()
@@ -55,6 +58,25 @@ def frozen_artefact(
     record.save(record_path, scratch=context.folder / "scratch")
     _note(context, name, record, done=True)
     return context.folder / attachment.path
+
+
+def _is_as_asked(context: Context, known: dict[str, Any], asked: Any) -> bool:
+    """Whether the artefact can be used. Raises DriftError or InputError where it cannot, and no rerun was asked for."""
+    name, again = known["name"], "add --rerun to train it again (all text is then classified again)"
+    had = json.loads(known["record"])["asked"]
+    sizes = {a.path: a.bytes for a in load_manifest(context.folder, ARTEFACTS.name).attached}
+    whole = has_size(context.folder / known["path"], sizes.get(known["path"], -1))
+    if context.rerun or (had == asked and whole):
+        return bool(had == asked and whole)
+    if had != asked:
+        raise DriftError(
+            f"artefact {name} is frozen and was trained with {json.dumps(had)}; the config asks for {json.dumps(asked)}. "
+            f"Put the setting back, or {again}."
+        )
+    raise InputError(
+        f"artefact {name}: {context.folder / known['path']} is missing or damaged, and what was labelled rests on it; "
+        f"put it back, or {again}."
+    )
 
 
 def _note(context: Context, name: str, record: UnitRecord, *, done: bool) -> None:

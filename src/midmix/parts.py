@@ -109,6 +109,7 @@ def read_column(part: Part, column: str, row_groups: Sequence[int] | None = None
     """One column of the part's row groups as a single Arrow array. Raises InputError when pages are damaged."""
     groups = part.row_groups if row_groups is None else list(row_groups)
     with open_parquet(part.location) as file:
+        _group_sizes(part, file)
         try:
             data = file.read_row_groups(groups, columns=[column], use_threads=False).column(0)
         except (pa.ArrowException, OSError) as error:
@@ -146,10 +147,21 @@ def document_keys(files: Sequence[Path]) -> npt.NDArray[np.uint64]:
     return np.concatenate([c.to_numpy() for c in columns]) if columns else np.empty(0, np.uint64)
 
 
+def _group_sizes(part: Part, file: pq.ParquetFile) -> list[int]:
+    """Rows of the part's row groups. Raises InputError where the file is plainly not the one that was cut."""
+    groups = range(file.metadata.num_row_groups)
+    sizes = [file.metadata.row_group(g).num_rows if g in groups else 0 for g in part.row_groups]
+    if sum(sizes) != part.rows:
+        raise InputError(
+            f"{part.path}: {sum(sizes)} rows where {part.rows} were ingested: it has changed since. Run with --from ingest."
+        )
+    return sizes
+
+
 def read_rows(part: Part, rows: npt.NDArray[np.int64]) -> pa.LargeStringArray:
     """Raw text of some rows of the part (ordinals in the part, ascending); only their row groups are read."""
     with open_parquet(part.location) as file:
-        sizes = [file.metadata.row_group(g).num_rows for g in part.row_groups]
+        sizes = _group_sizes(part, file)
     starts = np.concatenate([[0], np.cumsum(sizes)])
     group_of = np.searchsorted(starts, rows, side="right") - 1
     pieces = []

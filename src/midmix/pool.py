@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -40,6 +42,7 @@ def _start_worker(run_lock: Path, workers_lock: Path) -> None:
     stream = workers_lock.open("a")
     fcntl.flock(stream, fcntl.LOCK_SH)
     _held.append(stream)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the run as well, which ends its workers
     threading.Thread(target=_end_with_run, args=(run_lock,), daemon=True).start()
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
@@ -60,6 +63,10 @@ def _call(function: Callable[..., Any], arguments: tuple[Any, ...], debug: bool)
         if debug:
             raise
         item = getattr(arguments[1], "item", "") if len(arguments) > 1 else ""
+        if isinstance(error, OSError):
+            raise StepError(
+                f"{item}: {error}. Mend that (free space, allow access) and run it again: finished parts are kept."
+            ) from None
         raise StepError(
             f"{item}: {type(error).__name__}: {error}. This is a fault of midmix or of the machine, not of the config; "
             f"--debug shows where."
@@ -78,6 +85,18 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Hide the user's script: workers need nothing of it, and would run it again where it has no main guard."""
+    main = vars(sys.modules["__main__"])
+    before = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(before)
 
 
 class Pool:
@@ -103,7 +122,7 @@ class Pool:
 
     def _start(self) -> ProcessPoolExecutor:
         if self._executor is None:
-            with _environment(ONE_THREAD):
+            with _environment(ONE_THREAD), _without_main():
                 self._executor = ProcessPoolExecutor(
                     self.workers, multiprocessing.get_context("forkserver"), _start_worker, self.locks
                 )

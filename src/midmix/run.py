@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midmix.artifact import load_manifest
+from midmix.artifact import load_manifest, read_table
 from midmix.config import Config, nearest, parse_config
 from midmix.errors import ConfigError, InputError
-from midmix.tables import TABLES
+from midmix.tables import PARTS, TABLES
 
 if TYPE_CHECKING:
     import duckdb
@@ -52,18 +53,33 @@ class Run:
         return pl.concat([first, *(f.drop(table.key) for f in others)], how="horizontal") if others else first
 
 
+def refuse_pattern(folder: Path) -> None:
+    """Raise ConfigError where the folder's name is a pattern: DuckDB and polars would read other runs that match it."""
+    if any(character in str(folder) for character in "*?["):
+        raise ConfigError(
+            f"{folder}: a run folder's path may hold no '*', '?' or '[', which match other folders. Rename it."
+        )
+
+
 def open_run(folder: str | PathLike[str]) -> Run:
-    """Open a run folder. Raises InputError when there is none."""
+    """Open a run folder. Raises InputError when there is none, ConfigError when its name is a pattern."""
     path = Path(folder)
+    refuse_pattern(path)
     state = path / "state" / "config.json"
     try:
         values = json.loads(state.read_text(encoding="utf-8"))
+        beside, before, config = (path / values["base"]).resolve(), Path(values["base_was"]), values["config"]
     except FileNotFoundError:
         raise InputError(
             f"{path}: no run folder (no {state.relative_to(path)}). `midmix run CONFIG --out {path}` makes one."
         ) from None
-    except ValueError as error:
-        raise InputError(f"{state}: not readable ({error}). Run midmix with this folder again to mend it.") from None
-    beside = (path / values["base"]).resolve()
-    base = beside if beside.is_dir() else Path(values["base_was"])
-    return Run(path, parse_config(values["config"], base=base, name=str(state)))
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{state}: not readable ({error!r}). Run midmix with this folder again to mend it.") from None
+    base = before if beside != before and _stayed_behind(path, beside, before) else beside
+    return Run(path, parse_config(config, base=base, name=str(state)))
+
+
+def _stayed_behind(folder: Path, beside: Path, before: Path) -> bool:
+    """Whether the run alone was moved, and its sources are still below `before`, the config's folder, not `beside`."""
+    paths = [part["path"] for part in read_table(folder, PARTS).to_pylist() if not part["stored"]]
+    return bool(paths) and not os.path.exists(beside / paths[0]) and os.path.exists(before / paths[0])

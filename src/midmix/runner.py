@@ -15,13 +15,16 @@ from midmix.artifact import Record, is_made, load_manifest, read_table, sweep, w
 from midmix.config import Config
 from midmix.errors import InputError, MidmixError
 from midmix.flow import FLOW, STEP_NAMES, Step
+from midmix.parts import load_parts
 from midmix.pool import Pool, await_orphans
 from midmix.progress import Progress
 from midmix.record import Book
+from midmix.run import refuse_pattern
 from midmix.step import Context
 from midmix.tables import QUARANTINE, TABLES
 
 LOCK_ATTEMPTS = 10
+READ_TEXT = ("score", "classify", "dedup", "decontaminate", "apply")
 
 
 @contextmanager
@@ -60,11 +63,12 @@ def run_steps(
     Raises ConfigError, InputError, DriftError or StepError; finished work is kept whatever happens.
     """
     _check_folder(folder)
-    _check_config(config)
+    check_config(config)
     progress = Progress(folder, quiet=quiet)
     with _only_writer(folder) as locks:
         shutil.rmtree(folder / "scratch", ignore_errors=True)
         _check_inputs(folder, steps)
+        _check_sources(config, folder, steps)
         _save_config(config, folder)
         book = Book(folder, STEP_NAMES)
         with Pool(workers or _cores(), progress, locks, debug=debug) as pool:
@@ -79,6 +83,7 @@ def run_steps(
 
 
 def _check_folder(folder: Path) -> None:
+    refuse_pattern(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file, expected a folder for the run. Give another --out.")
     if (
@@ -91,7 +96,7 @@ def _check_folder(folder: Path) -> None:
         )
 
 
-def _check_config(config: Config) -> None:
+def check_config(config: Config) -> None:
     """Find faults in rules and domains now, not after an hour of scoring."""
     from midmix.curation.decide.resolve import resolve_rules
     from midmix.curation.tokenize.step import check_domains
@@ -111,6 +116,24 @@ def _check_inputs(folder: Path, steps: Sequence[Step]) -> None:
                     f"{folder}: step {step.name} reads '{table.name}', which step {maker} makes. Run with --from {maker}."
                 )
         made |= {t.name for t in step.writes}
+
+
+def _check_sources(config: Config, folder: Path, steps: Sequence[Step]) -> None:
+    """Where text is read without ingest, it must be the text that was ingested."""
+    names = [step.name for step in steps]
+    if "ingest" in names or not any(name in READ_TEXT for name in names):
+        return
+    from midmix.curation.ingest.files import Identities
+
+    identities = Identities(folder)
+    for part in load_parts(folder, config):
+        if part.location.startswith(str(folder)):
+            continue
+        _, now = identities.identify(part.location)
+        if now != part.file_hash:
+            what = now.partition(": ")[2] or "changed since it was ingested"
+            raise InputError(f"source {part.source}: {part.path}: {what.lower()}. Run with --from ingest.")
+    identities.save()
 
 
 def _save_config(config: Config, folder: Path) -> None:

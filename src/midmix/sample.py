@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from midmix.errors import InputError
 from midmix.parts import ROW_MASK, load_parts, read_rows
 from midmix.run import Run
 from midmix.show import rows_of
@@ -30,11 +32,14 @@ class Sampled:
 def sample(run: Run, where: str = "true", count: int = 20, seed: int = 1) -> Iterator[Sampled]:
     """`count` documents that satisfy an SQL condition over documents, scores, labels and decisions.
 
-    Raises ConfigError when the condition is no SQL, InputError when a source file is gone.
+    Raises ConfigError when the condition is no SQL, InputError when a source file is gone or has changed.
     """
     found = list(rows_of(run.sql(QUERY.format(where=where, seed=int(seed), count=int(count)))))
     parts = {part.id: part for part in load_parts(run.folder, run.config)}
     for facts in found:
         key = parse_key(facts["doc"])
-        text = read_rows(parts[key >> 32], np.array([key & ROW_MASK], np.int64))[0].as_py()
+        part = parts[key >> 32]
+        text = read_rows(part, np.array([key & ROW_MASK], np.int64))[0].as_py()
+        if hashlib.blake2b(text.encode(), digest_size=16).hexdigest() != facts["content_hash"]:
+            raise InputError(f"{part.path}: has changed since it was ingested. Run midmix with this folder again.")
         yield Sampled(facts["doc"], facts, text)

@@ -289,7 +289,7 @@ class Context:
         record = Record.load(self.record_path(unit, item))
         if record is None or record.fingerprint != fingerprint(payload):
             return False
-        return all((self.folder / path).exists() for path in record.paths())
+        return record.is_whole(self.folder)
 
     def _refuse_drift(self, jobs: list[_Job]) -> None:
         if self.rerun:

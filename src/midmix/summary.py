@@ -53,6 +53,11 @@ def _print_documents(run: Run, console: Any) -> None:
     for row in rows:
         table.add_row(*(_cell(v) for v in row.values()))
     console.print(table)
+    files = _rows(run, "SELECT file, reason FROM quarantine WHERE row IS NULL ORDER BY source, file, reason LIMIT 6")
+    for row in files[:5]:
+        console.print(f" set aside: {row['file']}: {row['reason']}")
+    if len(files) > 5:
+        console.print(f'            and others: midmix sql {run.folder} "FROM quarantine WHERE row IS NULL"')
     reasons = _rows(
         run,
         """SELECT reason, sum(documents) AS documents FROM drops WHERE step IN ('decide', 'apply') GROUP BY reason

@@ -9,6 +9,7 @@ import pytest
 
 from midmix.artifact import load_manifest, publish
 from midmix.curation.decide import step
+from midmix.curation.dedup import exchange
 from midmix.errors import StepError
 from midmix.tables import DECISIONS, DROPS, LEDGER, SCORES, format_key
 
@@ -87,6 +88,20 @@ def test_exact_copies_without_their_first_are_still_exact(make_run: MakeRun, par
     run.run(step, "decide")
     assert verdicts(run)["0:2"] == ("duplicate.exact", ["duplicate.exact"], "0:1", 1.0, "0:0")
     assert verdicts(run)["0:1"][0] is None
+
+
+def test_verdicts_do_not_depend_on_memory(make_run: MakeRun, part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {p: part("web", [f"{p} {row}" for row in range(30)]) for p in range(3)}
+    copies = [(f"{p}:{row}", f"0:{row % 5}", "exact", 1.0) for p in range(3) for row in range(5, 30)]
+    near = [(f"0:{row}", f"0:{row - 1}", "near", 0.8 + row / 100) for row in range(1, 5)]
+    settings = {"sources": {"web": "prose"}, "pairs": sorted([*copies, *near])}
+    whole = make_run(parts, name="whole", **settings)
+    whole.run(step, "decide")
+    monkeypatch.setattr(exchange, "_PEAK", 1 << 22)
+    pieces = make_run(parts, name="pieces", **settings)
+    pieces.run(step, "decide")
+    assert verdicts(pieces) == verdicts(whole)
+    assert not list((pieces.folder / "scratch").iterdir())
 
 
 def test_templates_and_pairs_apart_drop_nothing(make_run: MakeRun, part: Any) -> None:

@@ -12,7 +12,7 @@ import pytest
 from midmix.artifact import load_manifest
 from midmix.curation.apply import step as apply_step
 from midmix.curation.decide import step as decide_step
-from midmix.curation.tokenize import step
+from midmix.curation.tokenize import exchange, step
 from midmix.errors import ConfigError
 from midmix.tables import CURATED, LEDGER, STEPS, TOKENS
 
@@ -136,6 +136,17 @@ def test_a_later_source_moves_no_document_between_splits_and_encodes_nothing_old
     assert {r["doc"]: r["split"] for r in small.rows(TOKENS)}.items() <= split.items()
     large.run(step, "tokenize")
     assert {r["action"] for r in large.rows(STEPS) if r["part"] is not None} == {"reused"}
+
+
+def test_bytes_do_not_depend_on_memory(
+    make_run: MakeRun, part: Any, make_tokenizer: MakeTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = make_tokenizer()
+    parts = {0: part("web", TEXTS[:30]), 1: part("web", TEXTS[30:])}
+    whole = tokenized(make_run, parts, tokenizer, sources={"web": "prose"}, name="whole")
+    monkeypatch.setattr(exchange, "_PEAK", 1 << 22)
+    pieces = tokenized(make_run, parts, tokenizer, sources={"web": "prose"}, name="pieces")
+    assert load_manifest(pieces.folder, "tokens").digest == load_manifest(whole.folder, "tokens").digest
 
 
 def test_another_seed_gives_other_shards(make_run: MakeRun, part: Any, make_tokenizer: MakeTokenizer) -> None:
