@@ -81,7 +81,9 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - start
 
 
-def compare(name: str, texts: list[str], pair: tuple[Callable[[], object], Callable[[], object]], rounds: int) -> dict[str, object]:
+def compare(
+    name: str, texts: list[str], pair: tuple[Callable[[], object], Callable[[], object]], rounds: int
+) -> dict[str, object]:
     """Median of alternating runs after one warm-up each."""
     ours, theirs = pair
     ours(), theirs()

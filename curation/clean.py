@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from midmix.jit import njit
-from midmix.parts import ROW_MASK, Documents, Part, read_documents, read_rows
-from midmix.step import Task
+from midmix.parts import ROW_MASK, Documents, Part, read_rows
 from midmix.tables import SPANS, TEXT
+from midmix.task import Task, read_documents
 
 REMOVE = -1
 # A line of policy text is boilerplate in a web page, and a licence header in code.

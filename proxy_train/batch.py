@@ -24,8 +24,8 @@ from midmix.proxy_train.swarm import Recipe, Swarm
 from midmix.proxy_train.texts import Text, document_text, item_text
 from midmix.proxy_train.tokens import load_tokenizer, num_ids, read_heldout, read_items
 from midmix.proxy_train.unigram import token_counts, unigram_share
-from midmix.step import Output, Task
 from midmix.tables import EVALUATION_ITEMS, LOSSES, TOKENS
+from midmix.task import Output, Task
 
 
 @dataclass(frozen=True)

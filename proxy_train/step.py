@@ -18,8 +18,9 @@ from midmix.config import Proxy
 from midmix.errors import InputError
 from midmix.proxy_train.shape import Shape
 from midmix.proxy_train.tokens import load_tokenizer, num_ids
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import DESIGNS, EVALUATION_ITEMS, LOSSES, TOKENS
+from midmix.task import Output, Task
 
 VERSION = 1
 

@@ -17,8 +17,9 @@ import pyarrow.parquet as pq
 
 from midmix.curation.clean import CleanDocuments, clean_documents, text_buffers
 from midmix.errors import StepError
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import CURATED, DECISIONS, DOCUMENTS, HASH, LABELS, SPANS
+from midmix.task import Output, Task
 
 VERSION = 1
 EMPTY = "edit.empty"

@@ -16,9 +16,11 @@ from midmix.curation.classify.fasttext_rater import RaterSettings, best_class, c
 from midmix.curation.classify.language import MAX_CHARS, identify_languages
 from midmix.curation.classify.sample import PARTS_PER_SOURCE, PER_CLASS, draw_sample
 from midmix.errors import ConfigError
-from midmix.parts import Documents, read_documents
-from midmix.step import ArtefactRecord, Context, Output, Task
+from midmix.frozen import frozen_artefact
+from midmix.parts import Documents
+from midmix.step import Context
 from midmix.tables import DOCUMENTS, LABELS
+from midmix.task import ArtefactRecord, Output, Task, read_documents
 
 VERSION = 1
 LANGUAGE_CONFIDENCE = 0.5
@@ -74,7 +76,7 @@ def _frozen_rater(context: Context, name: str, class_of: dict[str, str]) -> Path
         quality, record = train_rater(sample, settings, path)
         return ArtefactRecord(quality=quality, record=record, text_bytes_read=sample.text_bytes_read)
 
-    return context.artefact(f"rater:{name}", asked, list(class_of), make)
+    return frozen_artefact(context, f"rater:{name}", asked, list(class_of), make)
 
 
 def classify_part(task: Task, output: Output) -> None:

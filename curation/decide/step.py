@@ -26,8 +26,9 @@ from midmix.curation.dedup.exchange import Workspace
 from midmix.curation.dedup.survivors import choose_survivors, survivor_order
 from midmix.errors import StepError
 from midmix.parts import Part, document_keys
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import CONTAMINATION, DECISIONS, DOCUMENTS, LABELS, PAIRS, PARTS, SCORES, SOURCES
+from midmix.task import Output, Task
 
 VERSION = 1
 

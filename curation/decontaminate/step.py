@@ -20,8 +20,9 @@ from midmix.curation.decontaminate.index import Index, build_index, set_grams
 from midmix.curation.decontaminate.items import item_rows
 from midmix.curation.decontaminate.search import leaks
 from midmix.errors import ConfigError, InputError
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import CONTAMINATION, DOCUMENTS, EVALUATION_ITEMS, SPANS
+from midmix.task import Output, Task
 
 VERSION = 1
 

@@ -22,8 +22,9 @@ from midmix.curation.dedup.signatures import SignatureSettings, sign
 from midmix.curation.dedup.verify import ReadTexts, pair_rows, recall_verified, split_known, verify
 from midmix.parts import Part
 from midmix.query import connect_capped
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import DOCUMENTS, PAIRS, PARTS, SIGNATURES, SOURCES, SPANS
+from midmix.task import Output, Task
 
 VERSION = 1
 # The file beside PAIRS that says of which signatures its pairs were verified: part to sha256.

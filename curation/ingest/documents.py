@@ -13,8 +13,8 @@ from midmix.curation.clean import text_buffers
 from midmix.curation.ingest.values import as_text, distinct_names, python_values, to_json
 from midmix.errors import InputError
 from midmix.parts import Part, open_parquet, read_column
-from midmix.step import Output, Task
 from midmix.tables import DOCUMENTS, QUARANTINE, TEXT, doc_key
+from midmix.task import Output, Task
 
 
 def read_part(task: Task, output: Output) -> None:

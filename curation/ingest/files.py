@@ -39,7 +39,7 @@ def list_files(name: str, source: Source, config: Config) -> list[tuple[str, str
     if "://" in source.path:
         found = _list_remote(name, source.path)
     else:
-        found = _list_local(source.path, config)
+        found = _list_local(name, source.path, config)
     known = [(path, location) for path, location in found if path.lower().endswith(PARQUET + JSONL)]
     for path, _ in known:
         if path != path.encode(errors="ignore").decode():
@@ -53,12 +53,18 @@ def list_files(name: str, source: Source, config: Config) -> list[tuple[str, str
     return sorted(known)
 
 
-def _list_local(path: str, config: Config) -> list[tuple[str, str]]:
+def _list_local(name: str, path: str, config: Config) -> list[tuple[str, str]]:
     import glob
 
     where = config.resolve(path)
     if os.path.isdir(where):
-        files = list(_walk(where))
+        try:
+            files = list(_walk(where))
+        except OSError as error:
+            raise InputError(
+                f"source {name}: {error.filename}: {error.strerror}, so its files cannot be listed. Allow it, or take "
+                f"it out of 'sources.{name}.path'."
+            ) from None
     else:
         found = [where] if os.path.lexists(where) else glob.glob(where, recursive=True)
         files = [f for f in found if _is_file_or_dead_link(f)]
@@ -70,13 +76,17 @@ def _list_local(path: str, config: Config) -> list[tuple[str, str]]:
 def _walk(folder: str) -> Iterator[str]:
     """Files below a folder; linked folders are followed, each folder once."""
     seen: set[str] = set()
-    for where, folders, names in os.walk(folder, followlinks=True):
+    for where, folders, names in os.walk(folder, followlinks=True, onerror=_raise):
         if os.path.realpath(where) in seen:
             folders.clear()
             continue
         seen.add(os.path.realpath(where))
         folders.sort()
         yield from (path for n in names if _is_file_or_dead_link(path := os.path.join(where, n)))
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _is_file_or_dead_link(path: str) -> bool:

@@ -17,8 +17,9 @@ from midmix.curation.ingest.documents import read_part
 from midmix.curation.ingest.files import RawFile, as_settings, raw_files
 from midmix.errors import InputError
 from midmix.parts import load_parts
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import COPIES, DOCUMENTS, PARTS, QUARANTINE, SOURCES
+from midmix.task import Output, Task
 
 VERSION = 1
 HIGHEST = "highest_part.txt"

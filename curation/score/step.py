@@ -9,9 +9,9 @@ import pyarrow as pa
 from midmix.curation.score.groups import SPANS_UNIT, score_texts
 from midmix.curation.score.prose import REPEATED_NGRAMS, STOP_WORDS, TOP_NGRAMS
 from midmix.curation.score.spans import EMAIL_REASON, LINE_REASON, MAX_LINE_CHARS, SECRET_REASON
-from midmix.parts import read_documents
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import DOCUMENTS, SCORES, SPANS
+from midmix.task import Output, Task, read_documents
 
 VERSION = 1
 

@@ -19,8 +19,8 @@ from midmix.curation.tokenize.domains import Domain, DomainAssigner, check_name,
 from midmix.curation.tokenize.exchange import RECORD, Exchange
 from midmix.curation.tokenize.shuffle import draw, is_heldout
 from midmix.errors import StepError
-from midmix.step import Task
 from midmix.tables import CURATED, PARTS, TOKEN_PARTS
+from midmix.task import Task
 
 
 class Group(NamedTuple):

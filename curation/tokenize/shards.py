@@ -14,8 +14,8 @@ from midmix.curation.tokenize.exchange import Exchange, Records
 from midmix.curation.tokenize.groups import Group
 from midmix.curation.tokenize.megatron import write_index
 from midmix.curation.tokenize.shuffle import num_shards
-from midmix.step import Output
 from midmix.tables import TOKEN_PARTS, TOKENS
+from midmix.task import Output
 
 # Rows of TOKENS that are made at a time.
 _ROWS = 65_536

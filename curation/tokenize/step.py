@@ -25,8 +25,9 @@ from midmix.curation.tokenize.exchange import Exchange
 from midmix.curation.tokenize.groups import scatter
 from midmix.curation.tokenize.shards import TokenFiles, token_file_name, write_shards
 from midmix.errors import StepError
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import CURATED, DOCUMENTS, LABELS, PARTS, SCORES, SOURCES, TOKEN_PARTS, TOKENS
+from midmix.task import Output, Task
 
 VERSION = 1
 

@@ -11,7 +11,8 @@ from midmix.errors import ConfigError
 from midmix.mixer import baselines
 from midmix.mixer.design.supply import Supply, caps_of, epochs_by_domain, read_supply, spread_shares
 from midmix.mixer.simplex import F64
-from midmix.step import Context, Task
+from midmix.step import Context
+from midmix.task import Task
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ import pyarrow as pa
 
 from midmix.mixer.design.inputs import mixture_settings, read_inputs
 from midmix.mixer.design.space_filling import design_mixtures
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import DESIGNS, PARTS, TOKENS
+from midmix.task import Output, Task
 
 VERSION = 1
 STAGE = "main"

@@ -11,8 +11,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from midmix.mixer.export.trainers import describe, export_plan, read_plan
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import EXPORTS, PLAN, TOKENS
+from midmix.task import Output, Task
 
 __all__ = ["VERSION", "export_plan", "run"]
 

@@ -10,7 +10,6 @@ from midmix.mixer.fit.heldout import MIN_MIXTURES, fit_metric, rank_correlation
 from midmix.mixer.fit.swarm import Swarm, noise_sd
 from midmix.mixer.laws import LAWS
 
-
 Row = dict[str, Any]
 
 
@@ -38,7 +37,13 @@ def fit_laws(swarm: Swarm) -> tuple[list[Row], list[Row]]:
                 for law in sorted(LAWS)
             ]
             predictions += [
-                {"metric": metric, "law": law, "run": int(run), "measured": float(measured), "predicted": float(predicted)}
+                {
+                    "metric": metric,
+                    "law": law,
+                    "run": int(run),
+                    "measured": float(measured),
+                    "predicted": float(predicted),
+                }
                 for law in sorted(LAWS)
                 for run, measured, predicted in zip(swarm.runs, losses, fit.heldout[law].predicted, strict=True)
             ]

@@ -7,8 +7,9 @@ import pyarrow.parquet as pq
 
 from midmix.mixer.fit.laws_table import fit_laws
 from midmix.mixer.fit.swarm import read_swarm
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import DESIGNS, LAWS, LOSSES, PREDICTIONS, Table
+from midmix.task import Output, Task
 
 VERSION = 1
 

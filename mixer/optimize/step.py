@@ -20,8 +20,9 @@ from midmix.mixer.fit.swarm import read_swarm
 from midmix.mixer.optimize.problem import Goals
 from midmix.mixer.optimize.recommend import Recommendation, optimize_weights
 from midmix.mixer.simplex import F64, round_weights
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import DESIGNS, EVIDENCE, LAWS, LOSSES, PARTS, TOKENS, WEIGHTS
+from midmix.task import Output, Task
 
 VERSION = 1
 AT_CAP = 1e-6  # stored weights are rounded to this

@@ -21,8 +21,9 @@ from midmix.mixer.plan.models import Claim, Domain, Draw, Interval, LearningRate
 from midmix.mixer.plan.supply import make_domains, read_shards
 from midmix.mixer.plan.tokenizer import identify
 from midmix.mixer.simplex import WEIGHT_UNITS
-from midmix.step import Context, Output, Task
+from midmix.step import Context
 from midmix.tables import EVIDENCE, PARTS, PLAN, SOURCES, TOKENS, WEIGHTS, Table
+from midmix.task import Output, Task
 
 VERSION = 1
 PLAN_FILE = "plan.json"

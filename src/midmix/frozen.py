@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 
@@ -22,16 +22,18 @@ from midmix.artifact import (
 )
 from midmix.artifact import Record as UnitRecord
 from midmix.errors import DriftError, InputError
+from midmix.step import Context
 from midmix.tables import ARTEFACTS
-
-if TYPE_CHECKING:
-    from midmix.step import ArtefactRecord, Context
+from midmix.task import ArtefactRecord
 
 
 def frozen_artefact(
     context: Context, name: str, settings: Any, trained_on: Sequence[str], make: Callable[[Path], ArtefactRecord]
 ) -> Path:
-    """The file of artefact `name`, trained by `make(path)` when there is none. See `Context.artefact`."""
+    """The file of artefact `name`, trained by `make(path)` when there is none, and frozen.
+
+    Raises DriftError where it was trained with other settings, InputError where its file is damaged; a rerun trains again.
+    """
     rows = {row["name"]: row for row in read_table(context.folder, ARTEFACTS).to_pylist()}
     known = rows.get(name)
     asked = json.loads(json.dumps({"settings": settings, "trained_on": list(trained_on)}))

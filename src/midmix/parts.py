@@ -6,6 +6,7 @@ the run folder, whose text column is `text`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,6 @@ from midmix.tables import PARTS, TEXT
 
 if TYPE_CHECKING:
     from midmix.config import Config
-    from midmix.step import Task
 
 ROW_MASK = 0xFFFFFFFF
 BYTE_TYPES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)
@@ -102,7 +102,9 @@ def open_parquet(location: str) -> pq.ParquetFile:
             f"{location}: no such file. It was there when it was ingested; put it back, or take it out of the config."
         ) from None
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{location}: no readable parquet file: {str(error).splitlines()[0]}") from None
+        number = getattr(error, "errno", None)
+        reason = os.strerror(number) if number else str(error).splitlines()[0]
+        raise InputError(f"{location}: no readable parquet file: {reason}") from None
 
 
 def read_column(part: Part, column: str, row_groups: Sequence[int] | None = None) -> pa.Array:
@@ -127,18 +129,6 @@ def _as_text(data: pa.Array) -> pa.Array:
     if any(is_bytes(data.type) for is_bytes in BYTE_TYPES):  # ingest sets rows aside that are no UTF-8
         return data.cast(pa.large_binary()).cast(TEXT, safe=False)
     return data
-
-
-def read_documents(task: Task) -> Documents:
-    """The readable documents of the task's part with their raw text: those that DOCUMENTS lists."""
-    part = task.part
-    assert part is not None
-    keys = document_keys(task.inputs["documents"])
-    texts = read_column(part, part.text_column)
-    rows = (keys & np.uint64(ROW_MASK)).astype(np.int64)
-    if len(rows) != len(texts):
-        texts = texts.take(pa.array(rows))
-    return Documents(keys, texts, part.source, part.kind, texts.nbytes)
 
 
 def document_keys(files: Sequence[Path]) -> npt.NDArray[np.uint64]:

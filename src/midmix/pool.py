@@ -91,7 +91,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 def _without_main() -> Iterator[None]:
     """Hide the user's script: workers need nothing of it, and would run it again where it has no main guard."""
     main = vars(sys.modules["__main__"])
-    before = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    before: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
     main["__spec__"] = None
     try:
         yield

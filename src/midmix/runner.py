@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from midmix.artifact import Record, is_made, load_manifest, read_table, sweep, write_json
+from midmix.artifact import Manifest, Record, is_made, load_manifest, publish, read_table, sweep, write_json
 from midmix.config import Config
 from midmix.errors import InputError, MidmixError
 from midmix.flow import FLOW, STEP_NAMES, Step
@@ -75,11 +75,19 @@ def run_steps(
             for step in steps:
                 module = step.load()
                 module.run(Context(folder, config, step.name, module.VERSION, pool, book, rerun=rerun))
+                _publish_empty(folder, step)
                 book.close_step(step.name)
                 if strict and step.name == "ingest":
                     _refuse_quarantine(folder)
         sweep(folder, _referenced(folder))
         progress.finish()
+
+
+def _publish_empty(folder: Path, step: Step) -> None:
+    """Publish the tables that the step had no rows for, so that it counts as done."""
+    for table in step.writes:
+        if not is_made(folder, table.name):
+            publish(folder, Manifest(table.name))
 
 
 def _check_folder(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The step contract: what a step's module is given, and how its work is fingerprinted, run, resumed and counted.
+"""The step contract: what a step's module is given, and how its work is fingerprinted, resumed and published.
 
 A step's module has `VERSION` and `run(context)`. Work is done by top-level functions `work(task, output)` in worker
 processes: once per part (`per_part`), per named item (`batches`), or once over whole tables (`gather`). A unit of
@@ -7,150 +7,22 @@ work is done when its record is written, last of all; the same fingerprint is ne
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from midmix.artifact import (
-    Attachment,
-    FileEntry,
-    Manifest,
-    Record,
-    attach_file,
-    load_manifest,
-    publish,
-    read_table,
-    write_table,
-)
+from midmix.artifact import Manifest, Record, load_manifest, publish, read_table
 from midmix.config import Config
 from midmix.errors import DriftError, StepError
 from midmix.parts import Part, load_parts
 from midmix.pool import Pool
 from midmix.record import Book
 from midmix.tables import Table
-
-JSON = Any
-Work = Callable[["Task", "Output"], None]
-
-
-@dataclass(frozen=True)
-class Task:
-    """What a work function is given. `units` maps the units to do to their settings; `inputs` tables to files."""
-
-    item: str
-    part: Part | None
-    units: dict[str, JSON]
-    inputs: dict[str, tuple[Path, ...]]
-    previous: dict[str, tuple[Path, ...]]
-    extra: Any
-    folder: Path
-    memory_bytes: int
-    seed: int
-
-    @property
-    def settings(self) -> JSON:
-        """The settings of a task with one unit."""
-        (settings,) = self.units.values()
-        return settings
-
-    @property
-    def scratch(self) -> Path:
-        """A folder of the run for files that need not outlive the task."""
-        return self.folder / "scratch"
-
-
-@dataclass
-class Output:
-    """What a work function fills: tables, attached files, and counts."""
-
-    folder: Path
-    item: str
-    part: int | None
-    files: list[tuple[str, FileEntry]] = field(default_factory=list)
-    attached: list[tuple[str, str, Attachment]] = field(default_factory=list)
-    counts: list[dict[str, Any]] = field(default_factory=list)
-    text_bytes_read: int = 0
-
-    def table(
-        self,
-        table: Table,
-        data: pa.Table | Iterable[pa.RecordBatch],
-        *,
-        unit: str = "",
-        part: int | None = None,
-        stem: str = "",
-    ) -> None:
-        """Write one file of `table`, at once; rows in key order. `part` is the task's own unless given."""
-        stem = stem or (f"p{part:08d}" if part is not None else self.item)
-        entry = write_table(
-            self.folder,
-            table,
-            data,
-            stem=f"{unit}/{stem}" if unit else stem,
-            unit=unit,
-            part=self.part if part is None else part,
-        )
-        self.files.append((table.name, entry))
-
-    def attach(self, table: Table, name: str, write: Callable[[Path], None], *, unit: str = "") -> str:
-        """Write a file that is no table; later steps find it by `name`. Returns its path in the run folder."""
-        attachment = attach_file(self.folder, table, name, write)
-        self.attached.append((table.name, unit, attachment))
-        return attachment.path
-
-    def count(
-        self,
-        source: str,
-        rows_in: int,
-        kept: int,
-        dropped: Mapping[str, tuple[int, int]] | None = None,
-        quarantined: int = 0,
-    ) -> None:
-        """Account for rows of one source; `dropped` maps a reason to (documents, bytes). Raises StepError on a gap."""
-        lost = sum(documents for documents, _ in (dropped or {}).values())
-        if rows_in != kept + lost + quarantined:
-            raise StepError(
-                f"{self.item}, source {source}: {rows_in} rows came in, but {kept} kept + {lost} dropped "
-                f"+ {quarantined} quarantined are {kept + lost + quarantined}; rows may not vanish"
-            )
-        self.counts.append(
-            {
-                "source": source,
-                "rows_in": rows_in,
-                "kept": kept,
-                "dropped": dict(dropped or {}),
-                "quarantined": quarantined,
-            }
-        )
-
-    def removed_bytes(self, source: str, reason: str, num_bytes: int) -> None:
-        """Account for bytes that an edit removed from kept documents."""
-        if num_bytes:
-            edit = {"source": source, "rows_in": 0, "kept": 0, "dropped": {reason: (0, num_bytes)}, "quarantined": 0}
-            self.counts.append(edit)
-
-    def read_text(self, num_bytes: int) -> None:
-        """Account for document text that was read."""
-        self.text_bytes_read += num_bytes
-
-
-@dataclass(frozen=True)
-class ArtefactRecord:
-    """What is known of a trained artefact: held-out accuracy, and settings and counts as JSON values."""
-
-    quality: float | None
-    record: dict[str, Any]
-    text_bytes_read: int = 0
-
-
-def fingerprint(payload: JSON) -> str:
-    """SHA-256 of a payload of plain values, independent of the order of keys."""
-    return hashlib.sha256(json.dumps(payload, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+from midmix.task import JSON, Task, Work, fingerprint, perform
 
 
 @dataclass
@@ -256,14 +128,6 @@ class Context:
         item = f"all-{work.__name__}"
         self.batches(work, writes=writes, items={item: settings}, reads=reads, extra=extra, inputs=inputs)
 
-    def artefact(
-        self, name: str, settings: JSON, trained_on: Sequence[str], make: Callable[[Path], ArtefactRecord]
-    ) -> Path:
-        """A trained file, made once and frozen. Changed settings raise DriftError unless a rerun was asked for."""
-        from midmix.frozen import frozen_artefact
-
-        return frozen_artefact(self, name, settings, trained_on, make)
-
     # -- how it is done
 
     def record_path(self, unit: str, item: str) -> Path:
@@ -365,27 +229,3 @@ def _differences(before: JSON, now: JSON, fields: tuple[str, ...]) -> list[str]:
     for name in fields:
         walk(name, before.get(name), json.loads(json.dumps(now.get(name))))
     return changes
-
-
-def perform(work: Work, task: Task, records: dict[str, tuple[str, JSON, Path]]) -> None:
-    """Do one task in this process and write the records of its units, last of all."""
-    import time
-
-    output = Output(task.folder, task.item, task.part.id if task.part else None)
-    start = time.process_time()
-    work(task, output)
-    seconds = time.process_time() - start
-    first = True
-    for unit, (print_, payload, path) in records.items():
-        record = Record(print_, payload)
-        for table, entry in output.files:
-            if entry.unit == unit or (first and entry.unit not in records):
-                record.files.setdefault(table, []).append(entry)
-        for table, of_unit, attachment in output.attached:
-            if of_unit == unit or (first and of_unit not in records):
-                record.attached.setdefault(table, []).append(attachment)
-        record.counts = output.counts
-        if first:
-            record.cpu_seconds, record.text_bytes_read = round(seconds, 3), output.text_bytes_read
-        record.save(path, scratch=task.scratch)
-        first = False

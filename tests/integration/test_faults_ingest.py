@@ -183,3 +183,18 @@ def test_a_source_of_which_nothing_is_left(tmp_path: Path, folder: Path, texts: 
     ledger = run.sql("SELECT step, rows_in, rows_kept, rows_dropped, rows_quarantined FROM ledger").fetchall()
     assert all(row[1] == sum(row[2:]) for row in ledger)
     assert run.sql("SELECT count(*) FROM curated").fetchall() == [(0,)]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (folder / "locked").mkdir()
+    (folder / "a.jsonl").write_text('{"text": "a"}')
+    listing = os.scandir
+
+    def refuse(path: str) -> Any:
+        if os.fspath(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", path)
+        return listing(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(InputError, match=r"source s: .*locked: Permission denied"):
+        run_to(tmp_path)

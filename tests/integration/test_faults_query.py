@@ -145,7 +145,7 @@ def test_ids_that_look_like_keys_are_found(run: Run) -> None:
 
 
 def test_a_missing_or_damaged_file_of_the_run_is_named_with_the_mend(run: Run, tmp_path: Path) -> None:
-    out = Path(shutil.copytree(run.folder, tmp_path / "it's a \"copy\" ü"))
+    out = Path(shutil.copytree(run.folder, tmp_path / 'it\'s a "copy" ü'))
     (path,) = (out / "data" / "documents").iterdir()
     assert midmix.open(out).sql("SELECT count(*) FROM documents").fetchall() == [(3,)]
     path.write_bytes(path.read_bytes()[:-50])

@@ -261,3 +261,8 @@ def test_a_script_without_a_main_guard_is_not_run_again_by_the_workers(tmp_path:
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines() == ["top", f"{script} None"]
+
+
+def test_a_step_that_had_nothing_to_write_is_done(tmp_path: Path) -> None:
+    run_to(make_corpus(tmp_path), tmp_path / "out", "dedup")
+    assert read_status(tmp_path / "out").done == ("ingest", "score", "classify", "dedup")

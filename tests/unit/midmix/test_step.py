@@ -11,9 +11,11 @@ import pytest
 from midmix.artifact import Manifest, load_manifest, publish, read_table, write_table
 from midmix.config import Config, parse_config
 from midmix.errors import DriftError, StepError
+from midmix.frozen import frozen_artefact
 from midmix.record import Book
-from midmix.step import ArtefactRecord, Context, Output, Task, fingerprint
+from midmix.step import Context
 from midmix.tables import ARTEFACTS, DROPS, LEDGER, PARTS, SPANS, STEPS
+from midmix.task import ArtefactRecord, Output, Task, fingerprint
 
 
 class InlinePool:
@@ -166,11 +168,11 @@ def test_an_artefact_is_made_once_and_never_trained_again_silently(tmp_path: Pat
 
     publish_parts(tmp_path, {})
     for _ in range(2):
-        path = context(tmp_path, InlinePool()).artefact("rater:kind", {"dim": 8}, ["a"], make)
+        path = frozen_artefact(context(tmp_path, InlinePool()), "rater:kind", {"dim": 8}, ["a"], make)
         assert path.read_bytes() == b"model"
     assert len(made) == 1
     with pytest.raises(DriftError, match=r"rater:kind is frozen.*--rerun"):
-        context(tmp_path, InlinePool()).artefact("rater:kind", {"dim": 16}, ["a"], make)
+        frozen_artefact(context(tmp_path, InlinePool()), "rater:kind", {"dim": 16}, ["a"], make)
     (row,) = read_table(tmp_path, ARTEFACTS).to_pylist()
     assert (row["trained_on"], row["quality"], json.loads(row["record"])["made"]) == (["a"], 0.9, {"documents": 3})
 

@@ -19,8 +19,8 @@ from midmix.proxy_train.batch import train_runs
 from midmix.proxy_train.step import read_runs, training_settings
 from midmix.proxy_train.tokens import load_tokenizer, make_item
 from midmix.runner import run_steps
-from midmix.step import Output, Task
 from midmix.tables import DESIGNS, EVALUATION_ITEMS, LOSSES, TOKENS, Table
+from midmix.task import Output, Task
 
 TEXTS = {
     "code": [f"def f{i}(x):\n    return x + {i}\n" for i in range(120)],

@@ -16,8 +16,8 @@ from midmix.errors import ConfigError
 from midmix.mixer.design.step import design
 from midmix.mixer.fit.step import fit
 from midmix.mixer.optimize.step import goal_settings, optimize
-from midmix.step import Output, Task
 from midmix.tables import DESIGNS, EVIDENCE, LAWS, LOSSES, PARTS, TOKENS, WEIGHTS, Table
+from midmix.task import Output, Task
 
 SOURCES = ("crawl", "repos", "proofs", "chats")
 # (source, domain): tokens. Documents of crawl and proofs lie in math_high; no document of proofs anywhere else.
