@@ -116,7 +116,7 @@ def main() -> None:
     ]
     new = not RESULTS.exists()
     with RESULTS.open("a", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
+        writer = csv.DictWriter(stream, list(rows[0]), lineterminator="\n")
         if new:
             writer.writeheader()
         writer.writerows(rows)

@@ -17,6 +17,8 @@ from midmix.errors import ConfigError, InputError
 PARQUET = (".parquet", ".pq")
 JSONL = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst")
 
+RUN_FOLDERS = ("data", "export", "records", "scratch", "state", "tables")  # of a run that lies below its own source
+
 
 @dataclass(frozen=True)
 class RawFile:
@@ -103,8 +105,8 @@ def _list_remote(name: str, url: str) -> list[tuple[str, str]]:
         raise ConfigError(f"{url}: {error}. Install it, such as `pip install s3fs` or `pip install gcsfs`.") from None
     except ValueError as error:  # a kind of URL that fsspec does not know
         raise ConfigError(f"source {name}: {url}: {error}. Correct 'sources.{name}.path'.") from None
-    except OSError as error:
-        raise InputError(f"{url}: cannot be listed: {error}") from None
+    except Exception as error:  # every store has errors of its own
+        raise InputError(f"source {name}: {url}: cannot be listed: {error}") from None
     return [(filesystem.unstrip_protocol(p), filesystem.unstrip_protocol(p)) for p in paths]
 
 
@@ -154,10 +156,12 @@ def _remote_identity(location: str) -> tuple[int, str]:
 def raw_files(config: Config, folder: Path) -> list[RawFile]:
     """Every file of every source, in the config's order of sources and then by path, with its identity."""
     identities = Identities(folder)
+    own = tuple(os.path.realpath(folder / name) + os.sep for name in RUN_FOLDERS)
     files = [
         RawFile(name, path, location, *identities.identify(location))
         for name, source in config.sources.items()
         for path, location in list_files(name, source, config)
+        if "://" in location or not os.path.realpath(location).startswith(own)
     ]
     identities.save()
     return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -280,24 +281,21 @@ def _guarded(call: Callable[[], Any], *, debug: bool) -> int:
         return 1
     except BrokenPipeError:
         return 0
-    except MidmixError as error:
-        if debug:
-            raise
-        print(f"midmix: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:
-        if debug:
-            raise
-        print(f"midmix: {error}. Mend that and run it again; what was finished is kept.", file=sys.stderr)
-        return 1
     except Exception as error:
         if debug:
-            raise
-        print(
-            f"midmix: {type(error).__name__}: {error}\nThis is a fault of midmix; --debug shows where.", file=sys.stderr
-        )
-        return 1
+            traceback.print_exc()
+        else:
+            print(f"midmix: {_words_of(error)}", file=sys.stderr)
+        return error.exit_code if isinstance(error, MidmixError) else 1
     return 0
+
+
+def _words_of(error: Exception) -> str:
+    if isinstance(error, MidmixError):
+        return str(error)
+    if isinstance(error, OSError):
+        return f"{error}. Mend that and run it again; what was finished is kept."
+    return f"{type(error).__name__}: {error}\nThis is a fault of midmix; --debug shows where."
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 class Section(BaseModel):
     """A part of the config: frozen, and closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True, ser_json_inf_nan="strings")
 
 
 class Source(Section):

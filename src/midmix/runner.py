@@ -94,11 +94,9 @@ def _check_folder(folder: Path) -> None:
     refuse_pattern(folder)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file, expected a folder for the run. Give another --out.")
-    if (
-        folder.exists()
-        and any(folder.iterdir())
-        and not any((folder / x).exists() for x in ("state", "tables", "corpus"))
-    ):
+    # What is taken for a run is swept of files that the run does not know, so it must be one.
+    is_run = any((folder / "state" / name).exists() for name in ("lock", "running.json", "config.json"))
+    if folder.exists() and not is_run and {path.name for path in folder.iterdir()} - {"corpus", "state"}:
         raise InputError(
             f"{folder}: holds files but is no run folder. Give --out a new or empty folder, or an earlier run's."
         )

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 from midmix.artifact import is_made
@@ -126,13 +130,18 @@ def _print_places(run: Run, console: Any) -> None:
         console.print(f"plan     {folder / 'export'}")
     if (folder / "report.html").exists():
         console.print(f"report   {folder / 'report.html'}")
-    console.print(
-        "next     "
-        + f'midmix sql {folder} "SELECT reason, count(*) AS documents FROM decisions GROUP BY ALL ORDER BY 2 DESC"'
-    )
-    console.print(f"         midmix sample {folder} --where \"reason = 'duplicate.near'\" -n 3")
-    done = is_made(folder, "plan")
-    console.print(
-        f"         midmix {'export' if done else 'status'} {folder}"
-        + (" --to megatron,olmo-core,hf --dest anneal-data" if done else "")
-    )
+    midmix = f"{_command()} "
+    count = "SELECT reason, count(*) AS documents FROM decisions GROUP BY ALL ORDER BY 2 DESC"
+    console.print(f'next     {midmix}sql {folder} "{count}"')
+    console.print(f"         {midmix}sample {folder} --where \"reason = 'duplicate.near'\" -n 3")
+    if is_made(folder, "plan"):
+        console.print(f"         {midmix}export {folder} --to megatron,olmo-core,hf --dest anneal-data")
+    else:
+        console.print(f"         {midmix}status {folder}")
+
+
+def _command() -> str:
+    """How midmix was called, so that the next command can be typed as it is printed."""
+    if shutil.which("midmix") or Path(sys.argv[0]).name != "midmix":
+        return "midmix"
+    return os.path.relpath(sys.argv[0])

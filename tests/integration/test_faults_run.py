@@ -266,3 +266,38 @@ def test_a_script_without_a_main_guard_is_not_run_again_by_the_workers(tmp_path:
 def test_a_step_that_had_nothing_to_write_is_done(tmp_path: Path) -> None:
     run_to(make_corpus(tmp_path), tmp_path / "out", "dedup")
     assert read_status(tmp_path / "out").done == ("ingest", "score", "classify", "dedup")
+
+
+def test_a_rule_that_was_silenced_leaves_the_run_readable(tmp_path: Path) -> None:
+    thresholds = {"gopher_quality.too_few_words": -float("inf"), "gopher_quality.too_many_words": float("inf")}
+    run_to(make_corpus(tmp_path, thresholds=thresholds), tmp_path / "out", "decide")
+    run = midmix.open(tmp_path / "out")
+    assert run.config.thresholds == thresholds
+    assert run.sql("SELECT count(*) FROM rules WHERE fired AND isinf(threshold)").fetchall() == [(0,)]
+
+
+def test_debug_shows_where_and_keeps_the_exit_code(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("sql", finished / "out", "SELEC 1", "--debug") == 2
+    assert "Traceback" in capsys.readouterr().err
+    assert command("sql", finished / "nowhere", "SELECT 1", "--debug") == 1
+
+
+@pytest.mark.parametrize("names", [("corpus", "data/sources"), ("state", "data/sources"), ("tables", "data/sources")])
+def test_a_folder_of_the_users_is_not_taken_for_a_run_and_swept(tmp_path: Path, names: tuple[str, ...]) -> None:
+    project = tmp_path / "project"
+    for name in names:
+        (project / name).mkdir(parents=True)
+    precious = project / "data" / "sources" / "precious.parquet"
+    precious.write_bytes(b"x")
+    with pytest.raises(InputError, match="no run folder"):
+        run_to(make_corpus(tmp_path), project)
+    assert precious.exists()
+
+
+def test_a_run_below_its_own_source_does_not_read_itself(tmp_path: Path) -> None:
+    config = make_corpus(tmp_path, sources={"s": {"path": ".", "kind": "prose"}})
+    for _ in range(2):
+        run_to(config, tmp_path / "out", "ingest")
+    run = midmix.open(tmp_path / "out")
+    assert run.sql("SELECT DISTINCT path FROM parts").fetchall() == [("a.parquet",)]
+    assert run.sql("SELECT count(*) FROM quarantine").fetchall() == [(0,)]
