@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from midmix.errors import ConfigError, MidmixError
-
-STOPPED = 130  # what typer makes of Ctrl-C
+from midmix.ends import as_long_as_read, guarded
+from midmix.errors import ConfigError
 
 app = typer.Typer(
     name="midmix",
@@ -47,10 +44,12 @@ def _run(config_path: Path, out: Path, first: str | None, last: str | None, opti
 
     config = load_config(config_path, tuple(options["assignments"] or ()))
     steps = steps_between(first, last)
-    from midmix.runner import check_config, run_steps
+    from midmix.runner import check_config, config_warnings, run_steps
 
     if options["dry_run"]:
         check_config(config)
+        for warning in config_warnings(config):
+            typer.echo(f"warning: {warning}", err=True)
         _print_costs(config, steps, options["workers"])
         return
     keywords = {name: options[name] for name in ("workers", "strict", "rerun", "debug")}
@@ -71,8 +70,6 @@ def _finish(out: Path, *, whole: bool) -> None:
 
 
 def _print_costs(config: Any, steps: Any, workers: int | None) -> None:
-    import os
-
     from rich.console import Console
     from rich.table import Table
 
@@ -162,7 +159,9 @@ def sql(
 
     if form not in ("table", "csv", "json", "parquet"):
         raise ConfigError(f"--format: got {form!r}, expected table, csv, json or parquet")
-    write_result(open_run(folder).sql(query), form)  # type: ignore[arg-type]
+    answer = open_run(folder).sql(query)
+    with as_long_as_read():
+        write_result(answer, form)  # type: ignore[arg-type]
 
 
 @app.command(epilog="Example: midmix db my-run --dest my-run.duckdb")
@@ -205,11 +204,12 @@ def sample(
     from midmix.run import open_run
     from midmix.sample import sample as sample_documents
 
-    for found in sample_documents(open_run(folder), where, count, seed):
-        facts = found.facts
-        verdict = "undecided" if facts["keep"] is None else "kept" if facts["keep"] else facts["reason"]
-        typer.echo(f"--- {found.doc}  {facts['source']}  {facts['kind']}  {verdict}  {facts['path']}")
-        typer.echo(found.text)
+    with as_long_as_read():
+        for found in sample_documents(open_run(folder), where, count, seed):
+            facts = found.facts
+            verdict = "undecided" if facts["keep"] is None else "kept" if facts["keep"] else facts["reason"]
+            typer.echo(f"--- {found.doc}  {facts['source']}  {facts['kind']}  {verdict}  {facts['path']}")
+            typer.echo(found.text)
 
 
 @app.command()
@@ -268,34 +268,7 @@ def init(
 def main(arguments: list[str] | None = None) -> None:
     """The `midmix` command. Exits 0 when done, 1 when it failed, 2 on wrong usage or config."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    sys.exit(_guarded(lambda: app(arguments, standalone_mode=True), debug="--debug" in arguments))
-
-
-def _guarded(call: Callable[[], Any], *, debug: bool) -> int:
-    try:
-        call()
-    except SystemExit as done:
-        if done.code != STOPPED:
-            return int(done.code or 0)
-        print("midmix: stopped; run it again to go on from here", file=sys.stderr)
-        return 1
-    except BrokenPipeError:
-        return 0
-    except Exception as error:
-        if debug:
-            traceback.print_exc()
-        else:
-            print(f"midmix: {_words_of(error)}", file=sys.stderr)
-        return error.exit_code if isinstance(error, MidmixError) else 1
-    return 0
-
-
-def _words_of(error: Exception) -> str:
-    if isinstance(error, MidmixError):
-        return str(error)
-    if isinstance(error, OSError):
-        return f"{error}. Mend that and run it again; what was finished is kept."
-    return f"{type(error).__name__}: {error}\nThis is a fault of midmix; --debug shows where."
+    sys.exit(guarded(lambda: app(arguments, standalone_mode=True), debug="--debug" in arguments))
 
 
 if __name__ == "__main__":

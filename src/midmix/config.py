@@ -17,6 +17,7 @@ from typing import Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, field_validator, model_validator
 
+from midmix.config_text import Loader, assign
 from midmix.errors import ConfigError
 
 Kind = Literal["prose", "code", "math", "reasoning"]
@@ -308,46 +309,15 @@ def parse_config(values: Any, *, base: Path, name: str = "config") -> Config:
     return config
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which no key stands twice: the later one would silently take the place of the earlier."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """A mapping. Raises ConstructorError, which names the line, on a key that stands twice."""
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-def _set(values: dict[str, Any], assignment: str) -> None:
-    key, separator, text = assignment.partition("=")
-    if not separator or not key:
-        raise ConfigError(f"--set: got {assignment!r}, expected key=value such as dedup.jaccard=0.7")
-    *outer, last = key.split(".")
-    section: Any = values
-    for name in outer:
-        if section.get(name) is None:
-            section[name] = {}
-        section = section[name]
-        if not isinstance(section, dict):
-            raise ConfigError(f"--set: {key!r} goes through {name!r}, which is no section")
-    try:
-        section[last] = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"--set: {assignment!r} has no valid YAML after '=': {error}") from None
-
-
 def load_config(path: Path, assignments: tuple[str, ...] = ()) -> Config:
     """The config at `path` with `key=value` assignments applied. Raises ConfigError."""
     try:
-        values = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except OSError as error:
         raise ConfigError(f"config {path}: {error.strerror}. `midmix init` writes an example.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"config {path}: no valid YAML: {error}") from None
     if isinstance(values, dict):
         for assignment in assignments:
-            _set(values, assignment)
+            assign(values, assignment)
     return parse_config(values, base=path.resolve().parent, name=path.name)

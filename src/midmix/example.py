@@ -16,9 +16,9 @@ survivor: [proofs, repos, crawl]      # who keeps a document that several hold
 # memory_mb: 2048                     # for tables; steps spill beyond it
 # seed: 1
 
-# raters:                             # small classifiers, trained once on these sources and frozen
-#   kind:    {train_on: [crawl, repos, proofs]}
-#   quality: {positive: [proofs], negative: [crawl]}
+raters:                               # small classifiers, trained once on these sources and frozen
+  kind:    {train_on: [crawl, repos, proofs]}
+  quality: {positive: [proofs], negative: [crawl]}
 
 # rules:      {prose: [hygiene, gopher_quality, gopher_repetition]}   # rule sets by kind
 # thresholds: {gopher_quality.too_few_words: 40}                      # another threshold for one rule

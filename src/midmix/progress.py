@@ -44,6 +44,7 @@ class Progress:
                 show(size)
 
             yield advance
+        self._save(state, force=True)
         seconds = time.monotonic() - start
         again = f", {reused} reused" if reused else ""
         self.say(f"{title:<28} {total - reused} of {total} tasks done{again} in {seconds:.1f} s")

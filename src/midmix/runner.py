@@ -65,6 +65,8 @@ def run_steps(
     _check_folder(folder)
     check_config(config)
     progress = Progress(folder, quiet=quiet)
+    for warning in config_warnings(config):
+        progress.say(f"warning: {warning}")
     with _only_writer(folder) as locks:
         shutil.rmtree(folder / "scratch", ignore_errors=True)
         _check_inputs(folder, steps)
@@ -109,6 +111,20 @@ def check_config(config: Config) -> None:
 
     resolve_rules(config.rules, config.thresholds)
     check_domains(config)
+
+
+def config_warnings(config: Config) -> list[str]:
+    """What is no error, and yet hardly meant: domains over labels that no rater makes."""
+    from midmix.curation.decide.sql import judged_schema
+    from midmix.curation.tokenize.domains import parse_domains
+
+    made_by = {"quality": "quality", "kind_confidence": "kind"}
+    return [
+        f"domains.{domain.name} asks for '{column}', which is NULL for every document without raters.{rater} in the config"
+        for domain in parse_domains(config.domains, judged_schema())
+        for column, rater in made_by.items()
+        if column in domain.columns and getattr(config.raters, rater) is None
+    ]
 
 
 def _check_inputs(folder: Path, steps: Sequence[Step]) -> None:

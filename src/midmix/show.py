@@ -75,7 +75,7 @@ def _csv(relation: duckdb.DuckDBPyRelation, stream: IO[str]) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(relation.columns)
     for values in _rows(relation):
-        writer.writerow([to_json(v) if isinstance(v, list | dict) else "" if v is None else v for v in values])
+        writer.writerow([to_json(v) if isinstance(v, list | dict | bool) else "" if v is None else v for v in values])
 
 
 def _json(relation: duckdb.DuckDBPyRelation, stream: IO[str]) -> None:
@@ -118,6 +118,10 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     text = (
-        f"{value:.6g}" if isinstance(value, float) else to_json(value) if isinstance(value, list | dict) else str(value)
+        f"{value:.6g}"
+        if isinstance(value, float)
+        else to_json(value)
+        if isinstance(value, list | dict | bool)
+        else str(value)
     )
     return text if len(text) <= MAX_CELL_CHARS else text[: MAX_CELL_CHARS - 1] + "…"

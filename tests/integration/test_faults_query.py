@@ -130,6 +130,12 @@ def test_json_has_whole_numbers_and_no_nan(run: Run) -> None:
     assert list(csv.reader(io.StringIO(written(run, query, "csv"))))[1] == ["11", "nan", "[1.5,null]", '{"x":null}']
 
 
+def test_truth_is_written_as_sql_and_json_write_it(run: Run) -> None:
+    query = "SELECT true AS yes, [false] AS no"
+    assert written(run, query, "csv").splitlines()[1] == "true,[false]"
+    assert json.loads(written(run, query, "json")) == {"yes": True, "no": [False]}
+
+
 def test_a_query_larger_than_memory_spills(run: Run) -> None:
     connection = run.connection
     folder = Path(connection.sql("SELECT current_setting('temp_directory')").fetchall()[0][0])

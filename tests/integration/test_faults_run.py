@@ -22,7 +22,7 @@ from midmix.cli import main
 from midmix.config import load_config
 from midmix.errors import ConfigError, InputError
 from midmix.flow import steps_between
-from midmix.runner import run_steps
+from midmix.runner import config_warnings, run_steps
 from midmix.sample import sample
 from midmix.status import read_status
 
@@ -301,3 +301,33 @@ def test_a_run_below_its_own_source_does_not_read_itself(tmp_path: Path) -> None
     run = midmix.open(tmp_path / "out")
     assert run.sql("SELECT DISTINCT path FROM parts").fetchall() == [("a.parquet",)]
     assert run.sql("SELECT count(*) FROM quarantine").fetchall() == [(0,)]
+
+
+def test_a_domain_that_no_document_can_be_in_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = load_config(make_corpus(tmp_path, domains={"best": "Quality >= 0.8", "long": "num_words > 9"}))
+    run_steps(config, tmp_path / "out", steps_between(None, "ingest"), workers=1)
+    warnings = [line for line in capsys.readouterr().err.splitlines() if line.startswith("warning")]
+    assert warnings == [
+        "warning: domains.best asks for 'quality', which is NULL for every document without raters.quality in the config"
+    ]
+
+
+def test_the_example_config_warns_of_nothing(tmp_path: Path) -> None:
+    assert command("init", tmp_path / "c.yaml") == 0
+    assert config_warnings(load_config(tmp_path / "c.yaml")) == []
+
+
+def test_a_reader_that_has_enough_is_no_failure(finished: Path) -> None:
+    sql = [sys.executable, "-m", "midmix", "sql", str(finished / "out"), "FROM range(1000000)", "--format", "csv"]
+    with subprocess.Popen(sql, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "range\n"
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (0, "")
+
+
+def test_status_after_a_failure_counts_what_was_done(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="tokenizers"):
+        run_to(make_corpus(tmp_path), tmp_path / "out", "tokenize")
+    running = read_status(tmp_path / "out").running
+    assert running is not None and running["step"] == "apply" and running["done"] == running["total"] == 4

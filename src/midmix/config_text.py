@@ -1,0 +1,41 @@
+"""The text of a config: YAML in which no key stands twice, and `key=value` assignments on top of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from midmix.errors import ConfigError
+
+
+class Loader(yaml.SafeLoader):
+    """YAML in which no key stands twice: the later one would silently take the place of the earlier."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """A mapping. Raises ConstructorError, which names the line, on a key that stands twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen and key.tag != "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(None, None, f"{key.value!r} stands twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def assign(values: dict[str, Any], assignment: str) -> None:
+    """Set what `assignment`, such as dedup.jaccard=0.7, says in nested `values`. Raises ConfigError."""
+    key, separator, text = assignment.partition("=")
+    if not separator or not key:
+        raise ConfigError(f"--set: got {assignment!r}, expected key=value such as dedup.jaccard=0.7")
+    *outer, last = key.split(".")
+    section: Any = values
+    for name in outer:
+        if section.get(name) is None:
+            section[name] = {}
+        section = section[name]
+        if not isinstance(section, dict):
+            raise ConfigError(f"--set: {key!r} goes through {name!r}, which is no section")
+    try:
+        section[last] = yaml.load(text, Loader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set: {assignment!r} has no valid YAML after '=': {error}") from None
