@@ -31,13 +31,13 @@ def guarded(call: Callable[[], Any], *, debug: bool) -> int:
     except SystemExit as done:
         if done.code != STOPPED:
             return int(done.code or 0)
-        print("midmix: stopped; run it again to go on from here", file=sys.stderr)
+        sys.stderr.write("midmix: stopped; run it again to go on from here\n")
         return 1
     except Exception as error:
         if debug:
             traceback.print_exc()
         else:
-            print(f"midmix: {_words_of(error)}", file=sys.stderr)
+            sys.stderr.write(f"midmix: {_words_of(error)}\n")
         return error.exit_code if isinstance(error, MidmixError) else 1
     return 0
 
