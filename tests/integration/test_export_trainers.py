@@ -130,6 +130,8 @@ def write_run(folder: Path) -> Config:
         "words": "little is known",
     }
     publish_rows(folder, EVIDENCE, [claim])
+    (folder / "state").mkdir()
+    (folder / "state" / "lock").touch()  # what a run folder is known by
     return config_of(base, 20_000)
 
 

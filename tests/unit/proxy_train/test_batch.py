@@ -82,6 +82,8 @@ def make_run(tmp_path: Path, tokenizer_folder: Path) -> Callable[[str], Path]:
     def make(name: str) -> Path:
         folder = tmp_path / name
         _write_tokens(folder, tokenizer_folder)
+        (folder / "state").mkdir()
+        (folder / "state" / "lock").touch()  # what a run folder is known by
         weights = [(0.5, 0.5), (0.9, 0.1), (0.0, 1.0)]
         designs = [
             {"run": run, "role": "interior", "stage": "main", "seed": 0, "domain": domain, "weight": weight}
