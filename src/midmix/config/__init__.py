@@ -12,29 +12,29 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, PrivateAttr, ValidationError, model_validator
 
+from midmix.config.dedup import Dedup
+from midmix.config.execution import Execution
 from midmix.config.faults import explain, nearest
+from midmix.config.leaks import Benchmark, Leaks
+from midmix.config.passages import Passages
 from midmix.config.raters import Rater, check_rater
+from midmix.config.section import KINDS, Kind, Section
 from midmix.config.sections import (
     DEFAULT_EDITS,
-    KINDS,
-    Dedup,
     Edit,
-    Kind,
-    Leaks,
     Level,
     Mixture,
     Proxy,
     Retain,
     RuleEntry,
     Scorer,
-    Section,
     Source,
     Target,
 )
-from midmix.config.text import Loader, assign
+from midmix.config.semantic import Semantic
+from midmix.config.text import assign, read_yaml
 from midmix.errors import ConfigError
 
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
@@ -49,6 +49,7 @@ class Config(Section):
     memory_mb: int = Field(default=2048, ge=64)
     max_document_mb: int = Field(default=32, ge=1)
     survivor: tuple[str, ...] = ()
+    survivor_score: str | None = None
     raters: dict[str, Rater] = {}
     levels: dict[str, Level] = {}
     rules: dict[Kind, tuple[str, ...]] = {}
@@ -57,7 +58,9 @@ class Config(Section):
     scorers: dict[str, Scorer] = {}
     edits: tuple[Edit, ...] = DEFAULT_EDITS
     dedup: Dedup = Dedup()
-    benchmarks: dict[str, str] = {}
+    passages: Passages = Passages()
+    semantic: Semantic | None = None
+    benchmarks: dict[str, Benchmark] = {}
     leaks: Leaks = Leaks()
     tokenizers: dict[Literal["main", "proxy"], str] = {}
     heldout_fraction: float = Field(default=0.02, gt=0, lt=0.5)
@@ -67,6 +70,7 @@ class Config(Section):
     domains: dict[str, str] = {}
     mixture: Mixture | None = None
     export: tuple[Literal["megatron", "olmo-core", "hf"], ...] = ("megatron", "olmo-core", "hf")
+    execution: Execution = Execution()
     _base: Path = PrivateAttr(default_factory=Path.cwd)
 
     @model_validator(mode="after")
@@ -128,7 +132,7 @@ class Config(Section):
     @property
     def evaluation_sets(self) -> dict[str, tuple[str, str]]:
         """Name to (role, path) of every benchmark and evaluation set: what training text must not hold."""
-        sets = {name: ("benchmark", path) for name, path in self.benchmarks.items()}
+        sets = {name: ("benchmark", b.path) for name, b in self.benchmarks.items()}
         if self.mixture:
             sets |= {name: ("target", t.set) for name, t in self.mixture.targets.items() if t.set is not None}
             sets |= {name: ("retain", r.set) for name, r in self.mixture.retain.items()}
@@ -165,12 +169,7 @@ def parse_config(values: Any, *, base: Path, name: str = "config") -> Config:
 
 def load_config(path: Path, assignments: tuple[str, ...] = ()) -> Config:
     """The config at `path` with `key=value` assignments applied. Raises ConfigError."""
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader)
-    except OSError as error:
-        raise ConfigError(f"config {path}: {error.strerror}. `midmix init` writes an example.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config {path}: no valid YAML: {error}") from None
+    values = read_yaml(path)
     if isinstance(values, dict):
         for assignment in assignments:
             assign(values, assignment)
@@ -180,17 +179,21 @@ def load_config(path: Path, assignments: tuple[str, ...] = ()) -> Config:
 __all__ = [
     "DEFAULT_EDITS",
     "KINDS",
+    "Benchmark",
     "Config",
     "Dedup",
     "Edit",
+    "Execution",
     "Kind",
     "Leaks",
     "Level",
     "Mixture",
+    "Passages",
     "Proxy",
     "Retain",
     "RuleEntry",
     "Scorer",
+    "Semantic",
     "Source",
     "Target",
     "load_config",

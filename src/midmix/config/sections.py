@@ -5,23 +5,16 @@ from __future__ import annotations
 import math
 from typing import Literal, get_args
 
-from pydantic import BaseModel, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from midmix.config.text import SECTION
+from midmix.config.dedup import SourceDedup
+from midmix.config.section import Kind, Section
 
-Kind = Literal["prose", "code", "math", "reasoning"]
-KINDS: tuple[str, ...] = get_args(Kind)
 Edit = Literal[
     "pii.email", "pii.ip", "pii.phone", "secret.key", "secret.password", "boilerplate.line", "c4", "c4_any_end"
 ]
 # Cutting lines as C4 did is for those who ask.
 DEFAULT_EDITS: tuple[Edit, ...] = tuple(edit for edit in get_args(Edit) if not edit.startswith("c4"))
-
-
-class Section(BaseModel):
-    """A part of the config: frozen, and closed to unknown keys."""
-
-    model_config = SECTION
 
 
 class Source(Section):
@@ -38,6 +31,7 @@ class Source(Section):
     url_column: str = "url"
     messages: str | None = None
     template: str | None = None
+    dedup: SourceDedup = SourceDedup()
 
     @field_validator("snapshot", mode="before")
     @classmethod
@@ -89,21 +83,6 @@ class Level(Section):
         if len(set(value)) < len(value):
             raise ValueError(f"names a rater twice: {', '.join(value)}; name each once")
         return value
-
-
-class Dedup(Section):
-    jaccard: float = Field(default=0.8, gt=0, le=1)
-    ngram: int = Field(default=5, ge=1, le=32)
-    bands: int = Field(default=20, ge=1, le=256)
-    rows: int = Field(default=5, ge=1, le=32)
-    permutations: int | None = Field(default=None, ge=2, le=1024)
-    seed: int = 1
-
-
-class Leaks(Section):
-    ngram: int = Field(default=13, ge=2, le=64)
-    min_words: int = Field(default=5, ge=1)
-    min_overlap: float = Field(default=0.5, gt=0, le=1)
 
 
 class Proxy(Section):

@@ -85,17 +85,3 @@ QUARANTINE = Table(
         Column("reason", pa.string(), "what was wrong"),
     ),
 )
-
-EVALUATION_ITEMS = Table(
-    "evaluation_items",
-    "Items of benchmarks and of the run's own evaluation sets.",
-    ("set", "item"),
-    (
-        Column("set", pa.string(), "name in the config"),
-        Column("role", pa.string(), "benchmark, target or retain"),
-        Column("item", pa.int64(), "ordinal of the row in its file, from 0"),
-        Column("question", pa.string(), "question or context; NULL where the item is plain text", nullable=True),
-        Column("answer", pa.string(), "answer, or the plain text"),
-        Column("detectable", pa.bool_(), "whether the leak rule can find it at all"),
-    ),
-)

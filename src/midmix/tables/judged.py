@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from midmix.tables.table import HASH, KEY, Column, Table, doc_column
+from midmix.tables.table import KEY, Column, Table, doc_column
 
 SPANS = Table(
     "spans",
@@ -73,60 +73,15 @@ ARTEFACTS = Table(
     ),
 )
 
-SIGNATURES = Table(
-    "signatures",
-    "What dedup compares, of the clean text: hashes alone, no text.",
+SURVIVOR_SCORES = Table(
+    "survivor_scores",
+    "The config's `survivor_score` of every document; without one it has no rows.",
     ("doc",),
     (
         doc_column(),
-        Column("clean_hash", HASH, "BLAKE2b-128 of the clean text"),
-        Column(
-            "frame_hash",
-            HASH,
-            "the same with every run of digits replaced by one 0: equal frames differ in numbers alone",
-        ),
-        Column("num_words", pa.int32(), "words of the clean text"),
-        Column("num_shingles", pa.int32(), "distinct word n-grams"),
-        Column("bands", pa.list_(pa.int64()), "one hash per MinHash band; empty below n words"),
+        Column("score", pa.float64(), "higher stands first in the survivor order, NULL last", nullable=True),
     ),
     internal=True,
-)
-
-PAIRS = Table(
-    "pairs",
-    "Pairs that were compared: exact copies, near-duplicates verified by true Jaccard, and templates.",
-    ("doc", "earlier"),
-    (
-        Column("doc", KEY, "the later document in survivor order"),
-        Column("earlier", KEY, "the earlier one, which it may repeat"),
-        Column(
-            "relation",
-            pa.string(),
-            "exact, near (Jaccard at or over the threshold), template (only numbers differ), or apart",
-        ),
-        Column(
-            "jaccard",
-            pa.float64(),
-            "true Jaccard of word n-grams of the clean texts; 1 for exact; NULL for templates",
-            nullable=True,
-        ),
-    ),
-)
-
-CONTAMINATION = Table(
-    "contamination",
-    "Documents that hold text of an evaluation item, one row per (document, item, field).",
-    ("doc", "set", "item", "field"),
-    (
-        doc_column(),
-        Column("set", pa.string(), "benchmark or evaluation set"),
-        Column("item", pa.int64(), "item"),
-        Column("field", pa.string(), "question or answer"),
-        Column("rule", pa.string(), "13-gram, or short-item where the whole field is one shorter n-gram"),
-        Column("overlap", pa.float64(), "distinct n-grams of the field found in the document / n-grams of the field"),
-        Column("start_byte", pa.int64(), "first matched byte, in the clean text"),
-        Column("end_byte", pa.int64(), "byte after the last matched one"),
-    ),
 )
 
 DECISIONS = Table(
@@ -138,8 +93,34 @@ DECISIONS = Table(
         Column("keep", pa.bool_(), "whether the document is kept"),
         Column("reason", pa.string(), "first reason in the declared order; NULL when kept", nullable=True),
         Column("fired", pa.list_(pa.string()), "every rule that fired, as rule_set.rule"),
-        Column("repeats", KEY, "the kept document that this one repeats", nullable=True),
-        Column("jaccard", pa.float64(), "verified Jaccard with it", nullable=True),
+        Column("repeats", KEY, "of a duplicate, the kept document that it repeats", nullable=True),
+        Column(
+            "relation", pa.string(), "how it repeats that one: exact, near, contained, url or semantic", nullable=True
+        ),
+        Column("jaccard", pa.float64(), "verified Jaccard with it, where it was computed", nullable=True),
+        Column("containment", pa.float64(), "share of its shingles in that one, where it was computed", nullable=True),
+        Column(
+            "cosine", pa.float64(), "of the embeddings of both, where it repeats it in meaning alone", nullable=True
+        ),
         Column("cluster", KEY, "smallest key of the duplicate cluster; NULL outside clusters", nullable=True),
+        Column("cluster_size", pa.int64(), "documents in the cluster, dropped ones included", nullable=True),
+        Column("template", KEY, "smallest key among texts that differ in numbers alone; NULL if alone", nullable=True),
+        Column("template_size", pa.int64(), "documents among these, dropped ones included", nullable=True),
+    ),
+)
+
+CUTS = Table(
+    "cuts",
+    "What decisions take out of kept documents, in bytes of the raw text; `apply` unites it with the edits in force.",
+    ("doc", "start_byte", "end_byte", "reason"),
+    (
+        doc_column(),
+        Column("start_byte", pa.int64(), "first byte, in raw UTF-8"),
+        Column("end_byte", pa.int64(), "byte after the last"),
+        Column(
+            "reason", pa.string(), "leak.SET or variant.SET; repeated.UNIT, where an earlier document keeps the passage"
+        ),
+        Column("replacement", pa.string(), "what stands in its place; NULL removes", nullable=True),
+        Column("producer", pa.string(), "what found it: leaks or passages"),
     ),
 )

@@ -8,7 +8,7 @@ _SQL_TYPES = {
     "uint64": "UBIGINT", "int64": "BIGINT", "int32": "INTEGER", "int16": "SMALLINT", "int8": "TINYINT",
     "double": "DOUBLE", "float": "FLOAT", "bool": "BOOLEAN",
     "string": "VARCHAR", "large_string": "VARCHAR", "fixed_size_binary[16]": "BLOB",
-    "list<item: string>": "VARCHAR[]", "list<item: int64>": "BIGINT[]",
+    "list<item: string>": "VARCHAR[]", "list<item: int64>": "BIGINT[]", "list<item: float>": "FLOAT[]",
 }  # fmt: skip
 
 

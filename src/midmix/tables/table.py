@@ -16,7 +16,8 @@ class Column:
     """One column: its Arrow type and what it means, unit included.
 
     `group` names the column group of a table that several units of work fill (one scorer, one rater): each group is
-    a file of its own with the same rows, so that adding a scorer rewrites nothing.
+    a file of its own with the same rows, so that adding a scorer rewrites nothing. A `packed` column of whole numbers
+    is stored as differences in as few bits as they take, and not compressed further.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Column:
     meaning: str
     nullable: bool = False
     group: str = ""
+    packed: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,11 @@ class Table:
         if group and not any(c.group == group for c in chosen):
             raise KeyError(f"table {self.name} has no column group {group!r}; it has {', '.join(self.groups)}")
         return pa.schema([pa.field(c.name, c.dtype, nullable=c.nullable) for c in chosen])
+
+    @property
+    def packed(self) -> tuple[str, ...]:
+        """Names of the packed columns."""
+        return tuple(c.name for c in self.columns if c.packed)
 
     @property
     def groups(self) -> tuple[str, ...]:

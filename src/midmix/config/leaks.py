@@ -1,0 +1,33 @@
+"""The sections about leaks: benchmarks, how their text is looked for, and what becomes of documents that hold it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from midmix.config.section import Section
+
+Policy = Literal["mark", "mask", "drop"]
+
+
+class Benchmark(Section):
+    """A benchmark's file, of which `split` alone is taken where it is given; `keep` splits are marked, never dropped."""
+
+    path: str
+    split: str | None = None
+    keep: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str) else value
+
+
+class Leaks(Section):
+    """What becomes of documents that hold an item's text, the same item with other numbers, or an exact n-gram of it."""
+
+    policy: Policy = "drop"
+    variants: Policy = "mark"
+    ngrams: dict[int, Policy] = {}
+    min_overlap: float = Field(default=0.5, gt=0, le=1)
