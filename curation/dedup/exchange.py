@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from midmix.task import Task
 
 # Bytes that sorting takes per byte of a range: the records, the order of them, and the sorted copy.
 _PEAK = 4
@@ -127,3 +131,11 @@ class Workspace:
         if count == 0:
             return np.zeros(0, dtype)
         return np.asarray(np.memmap(self.folder / name, dtype, "w+", shape=(count,)))
+
+
+@contextmanager
+def scratch_space(task: Task) -> Iterator[Workspace]:
+    """A workspace of a task's own that goes when it ends; records may take a quarter of its memory."""
+    task.scratch.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="dedup-", dir=task.scratch) as name:
+        yield Workspace(Path(name), task.memory_bytes // 4)

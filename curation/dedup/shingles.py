@@ -1,36 +1,44 @@
-"""Word shingles of clean text as 64-bit hashes, by one pass over Arrow buffers.
+"""Shingles of clean text as 64-bit hashes: n consecutive tokens of the normalised text, or n of its characters.
 
-A word is a maximal run of bytes that are no Unicode white space, of the lower-cased text: digits, operators and
-punctuation stay, because code and math differ by them. A shingle is `ngram` consecutive words. Hashes stand for
-strings: words of up to 8 bytes are hashed without loss before the last mix, and two different shingles share a hash
-with probability about 2^-64.
+What a token is, a profile says (`profiles`). The normalised text is the tokens with one space between them. A hash stands
+for its shingle: tokens of up to 8 bytes are hashed without loss before the last mix, and two different shingles share a
+hash with probability about 2^-64. The profile `prose` hashes the words with spaces between by XXH64, as datatrove does.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from midmix.curation.clean import text_buffers
+from midmix.curation.dedup.hashes import mix64, xxh64
+from midmix.curation.dedup.parameters import CHARACTERS, JOINED, SignatureSettings
+from midmix.curation.dedup.profiles import PROFILES
+from midmix.curation.dedup.profiles.batch import Batch, Scratch
+from midmix.curation.dedup.profiles.characters import get_character, utf8_length
+from midmix.curation.score.words.memory import get8, get32, get64, put64
 from midmix.jit import njit
+from midmix.tables import TEXT
 
-# Bytes of text that one kernel call works on: scratch is about six times that, and it stays near the caches.
-BATCH_BYTES = 8 << 20
+# Bytes of text that are worked on at once: with what is made of them they stay in the caches.
+BATCH_BYTES = 256 << 10
+BASE = 0xD6E8FEB86659FD93
 
-# Byte classes of the scanner: part of a word, white space, first byte of a character that may be white space.
-_WORD, _SPACE, _LEAD = 0, 1, 2
+# The scratch space is the process's.
+LOCK = threading.Lock()
+SCRATCH = Scratch()
 
 
 @dataclass(frozen=True)
 class Shingles:
     """Shingles of some documents: `hashes[offsets[i]:offsets[i + 1]]` are the distinct ones of document i.
 
-    offsets: int64[n + 1]; hashes: uint64, in order of first appearance, never 0; num_words: int64[n].
+    offsets: int64[n + 1]; hashes: uint64, in order of first appearance, never 0; num_words: int64[n], tokens.
     """
 
     offsets: npt.NDArray[np.int64]
@@ -38,126 +46,135 @@ class Shingles:
     num_words: npt.NDArray[np.int64]
 
 
-def _byte_classes() -> npt.NDArray[np.uint8]:
-    classes = np.full(256, _WORD, np.uint8)
-    classes[[*range(0x09, 0x0E), *range(0x1C, 0x21)]] = _SPACE
-    classes[[0xC2, 0xE1, 0xE2, 0xE3]] = _LEAD
-    return classes
+@njit(inline="always")
+def _token_hash(at, length):  # type: ignore[no-untyped-def]
+    value = np.uint64(0x9E3779B97F4A7C15) * np.uint64(length)
+    while length > 8:
+        value = mix64(value ^ np.uint64(get64(at, 0)))
+        at += 8
+        length -= 8
+    mask = np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 8 * length)
+    return mix64(value ^ np.uint64(get64(at, 0)) & mask)
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _space_length(data: npt.NDArray[np.uint8], at: int, end: int) -> int:
-    """Bytes of the white-space character that starts at `at` (first byte C2, E1, E2 or E3), or 0."""
-    first = data[at]
-    if first == 0xC2:
-        return 2 if at + 1 < end and (data[at + 1] == 0x85 or data[at + 1] == 0xA0) else 0
-    if at + 2 >= end:
-        return 0
-    second = data[at + 1]
-    third = data[at + 2]
-    if first == 0xE1:
-        return 3 if second == 0x9A and third == 0x80 else 0
-    if first == 0xE3:
-        return 3 if second == 0x80 and third == 0x80 else 0
-    if second == 0x80:
-        return 3 if third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF else 0
-    return 3 if second == 0x81 and third == 0x9F else 0
+@njit(inline="always")
+def _add(recent, place, rolling, leaving, hashed):  # type: ignore[no-untyped-def]
+    """The rolling hash when a unit joins it and that in the same place of the ring leaves."""
+    gone = np.uint64(get64(recent, place)) * leaving
+    put64(recent, place, np.int64(hashed))
+    return rolling * np.uint64(BASE) + hashed - gone
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def mix64(x: np.uint64) -> np.uint64:
-    """A bijection of 64-bit values in which every input bit reaches every output bit (Stafford's variant 13)."""
-    x ^= x >> np.uint64(30)
-    x *= np.uint64(0xBF58476D1CE4E5B9)
-    x ^= x >> np.uint64(27)
-    x *= np.uint64(0x94D049BB133111EB)
-    return x ^ (x >> np.uint64(31))
+@njit(inline="always")
+def _leaving(ngram):  # type: ignore[no-untyped-def]
+    value = np.uint64(1)
+    for _ in range(ngram):
+        value *= np.uint64(BASE)
+    return value
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _distinct(out: npt.NDArray[np.uint64], start: int, end: int, seen: npt.NDArray[np.uint64]) -> int:
-    """Keep the first of equal values in out[start:end], in place; the new end."""
-    size = 16
-    while size < 2 * (end - start):
-        size *= 2
-    seen[:size] = 0
-    kept = start
-    for i in range(start, end):
-        value = out[i]
-        slot = np.int64(value >> np.uint64(20)) & (size - 1)
-        while seen[slot] != 0 and seen[slot] != value:
-            slot = (slot + 1) & (size - 1)
-        if seen[slot] == 0:
-            seen[slot] = value
-            out[kept] = value
-            kept += 1
-    return kept
+@njit(inline="always")
+def _clear(recent, ngram):  # type: ignore[no-untyped-def]
+    for place in range(ngram):
+        put64(recent, place, 0)
 
 
 @njit
-def _scan(
-    data: npt.NDArray[np.uint8],
-    offsets: npt.NDArray[np.int64],
-    classes: npt.NDArray[np.uint8],
-    ngram: int,
-    seen: npt.NDArray[np.uint64],
-    out: npt.NDArray[np.uint64],
-    out_offsets: npt.NDArray[np.int64],
-    num_words: npt.NDArray[np.int64],
-) -> None:
-    """Fill `out`, `out_offsets` and `num_words` for every document of an Arrow string buffer."""
-    base = np.uint64(0xD6E8FEB86659FD93)
-    leaving = np.uint64(1)
-    for _ in range(ngram):
-        leaving *= base
-    recent = np.zeros(ngram, np.uint64)
-    filled = 0
-    for doc in range(offsets.size - 1):
-        at, end = offsets[doc], offsets[doc + 1]
-        start = filled
-        words = 0
-        slot = 0
-        rolling = np.uint64(0)
-        recent[:] = 0
-        while at < end:
-            if classes[data[np.uint64(at)]] == 1:
-                at += 1
-                continue
-            word = np.uint64(0x9E3779B97F4A7C15)
-            packed = np.uint64(0)
-            shift = np.uint64(0)
-            begin = at
-            space = 0
-            while at < end:
-                byte = data[np.uint64(at)]  # an unsigned index spares numba's look for negative ones: a quarter faster
-                kind = classes[byte]
-                if kind != 0:
-                    space = 1 if kind == 1 else _space_length(data, at, end)
-                    if space != 0:
-                        break
-                packed |= np.uint64(byte) << shift
-                shift += np.uint64(8)
-                at += 1
-                if shift == 64:
-                    word = mix64(word ^ packed)
-                    packed = np.uint64(0)
-                    shift = np.uint64(0)
-            length = at - begin
-            at += space
-            if length == 0:
-                continue
-            word = mix64((word ^ packed) + np.uint64(length))
-            rolling = rolling * base + word - recent[slot] * leaving
-            recent[slot] = word
-            slot = slot + 1 if slot + 1 < ngram else 0
-            words += 1
-            if words >= ngram:
-                value = mix64(rolling)
-                out[filled] = value if value != 0 else np.uint64(1)
-                filled += 1
-        filled = _distinct(out, start, filled, seen)
-        num_words[doc] = words
-        out_offsets[doc + 1] = filled
+def _hash_tokens(text, starts, ends, first, last, ngram, recent, out):  # type: ignore[no-untyped-def]
+    rolling, leaving = np.uint64(0), _leaving(ngram)
+    _clear(recent, ngram)
+    place = 0
+    for number in range(last - first):
+        start = get32(starts, first + number)
+        hashed = _token_hash(text + start, get32(ends, first + number) - start)
+        rolling = _add(recent, place, rolling, leaving, hashed)
+        place = place + 1 if place + 1 < ngram else 0
+        if number >= ngram - 1:
+            put64(out, number - ngram + 1, np.int64(mix64(rolling)))
+    return max(last - first - ngram + 1, 0)
+
+
+@njit
+def _hash_joined(text, starts, ends, first, last, ngram, out):  # type: ignore[no-untyped-def]
+    count = max(last - first - ngram + 1, 0)
+    for number in range(count):
+        start = get32(starts, first + number)
+        end = get32(ends, first + number + ngram - 1)
+        put64(out, number, np.int64(xxh64(text + start, end - start, 0)))
+    return count
+
+
+@njit
+def _hash_characters(text, starts, ends, first, last, ngram, recent, out):  # type: ignore[no-untyped-def]
+    rolling, leaving = np.uint64(0), _leaving(ngram)
+    _clear(recent, ngram)
+    place = 0
+    number = 0
+    for token in range(first, last):
+        at, end = text + get32(starts, token), text + get32(ends, token)
+        between = token > first
+        while at < end or between:
+            code = 0x20 if between else get8(at, 0)
+            if code >= 0x80:
+                code = get_character(at)
+            if not between:
+                at += utf8_length(code)
+            between = False
+            rolling = _add(recent, place, rolling, leaving, mix64(np.uint64(code)))
+            place = place + 1 if place + 1 < ngram else 0
+            number += 1
+            if number >= ngram:
+                put64(out, number - ngram, np.int64(mix64(rolling)))
+    return max(number - ngram + 1, 0)
+
+
+@njit
+def distinct(hashes, count, seen):  # type: ignore[no-untyped-def]
+    """Keep the first of equal hashes, in place, with 1 for 0; how many. `seen` has room for 4 * count + 16 uint64."""
+    size = 16
+    while size < 2 * count:
+        size *= 2
+    for slot in range(size):
+        put64(seen, slot, 0)
+    made = 0
+    for index in range(count):
+        value = get64(hashes, index)
+        if value == 0:
+            value = 1
+        slot = (value >> 20) & (size - 1)
+        held = get64(seen, slot)
+        while held != 0 and held != value:
+            slot = (slot + 1) & (size - 1)
+            held = get64(seen, slot)
+        if held == 0:
+            put64(seen, slot, value)
+            put64(hashes, made, value)
+            made += 1
+    return made
+
+
+@njit
+def put_shingles(hashing, text, starts, ends, first, last, ngram, recent, out):  # type: ignore[no-untyped-def]
+    """Fill the hashes of all shingles of tokens `first` to `last`; how many."""
+    if hashing == CHARACTERS:
+        return _hash_characters(text, starts, ends, first, last, ngram, recent, out)
+    if hashing == JOINED:
+        return _hash_joined(text, starts, ends, first, last, ngram, out)
+    return _hash_tokens(text, starts, ends, first, last, ngram, recent, out)
+
+
+@njit
+def _shingle(batch, hashing, ngram, recent, seen, out, offsets):  # type: ignore[no-untyped-def]
+    """Fill the distinct shingles of a batch (its addresses: documents, text, starts, ends, firsts)."""
+    documents, text, starts, ends, firsts = batch
+    made = 0
+    for document in range(documents):
+        put64(offsets, document, made)
+        first, last = get64(firsts, document), get64(firsts, document + 1)
+        place = out + 8 * made
+        count = put_shingles(hashing, text, starts, ends, first, last, ngram, recent, place)
+        made += distinct(place, count, seen)
+    put64(offsets, documents, made)
 
 
 def text_batches(texts: pa.LargeStringArray, batch_bytes: int = BATCH_BYTES) -> Iterator[slice]:
@@ -171,15 +188,38 @@ def text_batches(texts: pa.LargeStringArray, batch_bytes: int = BATCH_BYTES) -> 
         first = last
 
 
-def shingle(texts: pa.LargeStringArray, ngram: int) -> Shingles:
-    """Distinct shingles of `ngram` words and the word count of each text; none where a text has fewer words."""
-    if len(texts) == 0:
-        return Shingles(np.zeros(1, np.int64), np.zeros(0, np.uint64), np.zeros(0, np.int64))
-    bounds, data = text_buffers(pc.utf8_lower(texts))
-    longest = int(np.diff(bounds).max()) // 2 + 1
-    seen = np.empty(max(16, 1 << (2 * longest - 1).bit_length()), np.uint64)
-    out = np.empty((int(bounds[-1]) - int(bounds[0]) + len(texts)) // 2 + len(texts) + 1, np.uint64)
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    num_words = np.zeros(len(texts), np.int64)
-    _scan(data, bounds, _byte_classes(), ngram, seen, out, offsets, num_words)
-    return Shingles(offsets, out[: offsets[-1]].copy(), num_words)
+class Cut:
+    """A batch whose tokens are found, with scratch space for the shingles of its longest document and of all."""
+
+    def __init__(self, texts: pa.LargeStringArray, settings: SignatureSettings) -> None:
+        batch = self.batch = Batch(SCRATCH, texts)
+        PROFILES[settings.profile](batch)
+        firsts = batch.first_tokens[: batch.documents + 1]
+        self.num_words = np.diff(firsts)
+        self.most = self.num_words
+        if settings.unit == "characters":
+            self.most = batch.token_bytes() + self.num_words
+        self.longest = int(self.most.max(initial=0))
+        self.seen = SCRATCH.array("seen", 4 * self.longest + 16, np.uint64).ctypes.data
+        self.recent = SCRATCH.array("recent", settings.ngram, np.uint64).ctypes.data
+        self.addresses = (batch.documents, batch.text, batch.starts, batch.ends, batch.firsts)
+
+
+def shingle(texts: pa.LargeStringArray, settings: SignatureSettings) -> Shingles:
+    """Distinct shingles and the number of tokens of each text; no shingle where a text is shorter than one."""
+    offsets, hashes, num_words = [np.zeros(1, np.int64)], [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
+    total = 0
+    with LOCK:
+        for some in text_batches(texts.cast(TEXT)):
+            cut = Cut(texts[some], settings)
+            size = cut.batch.documents + 1
+            out = SCRATCH.array("shingles", int(cut.most.sum()), np.uint64)
+            ends = SCRATCH.array("ends_of_shingles", size, np.int64)
+            places = (cut.recent, cut.seen, out.ctypes.data, ends.ctypes.data)
+            _shingle(cut.addresses, settings.hashing, settings.ngram, *places)
+            hashes.append(out[: ends[size - 1]].copy())
+            offsets.append(ends[1:size] + total)
+            num_words.append(cut.num_words)
+            total += int(ends[size - 1])
+            SCRATCH.forget()
+    return Shingles(np.concatenate(offsets), np.concatenate(hashes), np.concatenate(num_words))

@@ -1,215 +1,128 @@
-"""Verification: the true Jaccard of candidate pairs, from their texts.
-
-Each candidate's text is read once, part by part; its shingles go to a file on disk, from which pairs are compared.
-What an earlier run verified, on documents whose signatures have not changed since, is not read again.
-"""
+"""Verification: candidates are compared by all shingles of both texts, and what they are to each other is written down."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from midmix.curation.dedup.candidates import APART, CHUNK_ROWS, NEAR, Order
-from midmix.curation.dedup.exchange import Exchange, Workspace
-from midmix.curation.dedup.shingles import Shingles, shingle, text_batches
-from midmix.jit import njit
-from midmix.tables import PAIRS
+from midmix.curation.dedup.compared import UNKNOWN, PairBlock, pair_blocks
+from midmix.curation.dedup.known import remember
+from midmix.curation.dedup.overlap import Bounds, containment_of, count_shared, jaccard_of
+from midmix.curation.dedup.places import Places, look_up
+from midmix.curation.dedup.radix import number_distinct
+from midmix.curation.dedup.stored import StoredShingles
+from midmix.tables import APART, PAIRS
+from midmix.task import Output, Task
 
-# Clean text of some documents of one part: (part id, keys ascending) -> texts.
-ReadTexts = Callable[[int, npt.NDArray[np.uint64]], pa.LargeStringArray]
+# (offsets, hashes) of the distinct shingles of documents by ordinal, ascending.
+ReadShingles = Callable[[npt.NDArray[np.int64]], tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]]
 
-# Names of EXACT, NEAR, APART and TEMPLATE.
-RELATIONS = ("exact", "near", "apart", "template")
-KNOWN = np.dtype([("later", np.int64), ("earlier", np.int64), ("jaccard", np.float64)])
-
-
-def recall_verified(pairs: Sequence[Path], unchanged: Sequence[int], order: Order, work: Workspace) -> Exchange:
-    """(later, earlier, Jaccard) of the pairs in files of an earlier PAIRS, as ordinals in today's survivor order.
-
-    Only documents of `unchanged` parts count: those whose signatures are what they were then.
-    """
-    known = work.exchange("known", KNOWN, len(order.docs))
-    still = np.array(sorted(unchanged), np.uint64)
-    for path in pairs if len(still) else ():
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(CHUNK_ROWS, use_threads=False):
-                batch = batch.filter(pc.is_in(batch["relation"], pa.array(["near", "apart"])))
-                sides = np.stack([batch["doc"].to_numpy(), batch["earlier"].to_numpy()])
-                kept = np.isin(sides >> np.uint64(32), still).all(axis=0)
-                ordinals = np.searchsorted(order.docs, sides[:, kept])
-                swap = order.places[ordinals[0]] < order.places[ordinals[1]]
-                later, earlier = np.where(swap, ordinals[::-1], ordinals)
-                known.append(later, earlier, batch["jaccard"].to_numpy()[kept])
-    return known
+# In alphabetical order, in which the rows of two documents stand.
+RELATIONS = ("contained", "contains", "exact", "near", "template", "url")
+_CODES = {name: code for code, name in enumerate(RELATIONS)}
+_APART = -1
+# Shingles that are held at a time to compare by.
+_HELD = 1 << 23
 
 
-class _Lookup:
-    """Jaccards of known pairs, asked for in ascending order of (later, earlier); holds one range at a time."""
-
-    def __init__(self, known: Exchange, count: int) -> None:
-        self._ranges = known.sorted_ranges()
-        self._count = count
-        self._ids = np.zeros(0, np.int64)
-        self._values = np.zeros(0)
-
-    def find(self, ids: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Jaccard of each pair `later * count + earlier`, NaN where it is not known."""
-        values = np.full(len(ids), np.nan)
-        done = 0
-        while done < len(ids):
-            covered = int(np.searchsorted(ids, self._ids[-1], side="right")) if len(self._ids) else 0
-            if covered > done:
-                asked = ids[done:covered]
-                at = np.searchsorted(self._ids, asked)
-                values[done:covered] = np.where(self._ids[at] == asked, self._values[at], np.nan)
-                done = covered
-            elif (records := next(self._ranges, None)) is None:
-                break
-            else:
-                self._ids = records["later"] * self._count + records["earlier"]
-                self._values = records["jaccard"]
-        return values
+def compare_pairs(task: Task, output: Output) -> None:
+    """Write PAIRS and APART of a group of parts."""
+    settings = task.settings
+    places = Places.load(task.folder)
+    read = StoredShingles(task.folder, places).read
+    bounds = Bounds(settings["jaccard"], settings["containment"])
+    for part in settings["parts"]:
+        blocks = pair_blocks(
+            task.folder,
+            places,
+            places.span(part),
+            containment=bounds.containment,
+            memory_bytes=task.memory_bytes,
+        )
+        found = [_rows(block, compare(block, read, bounds), bounds, places.docs) for block in blocks]
+        for table, number in ((PAIRS, 0), (APART, 1)):
+            rows = [table.schema().empty_table(), *(tables[number] for tables in found)]
+            output.table(table, pa.concat_tables(rows), part=part)
+        remember(output, part, settings["compared_by"][str(part)])
 
 
-def split_known(
-    candidates: Exchange,
-    known: Exchange,
-    related: Exchange,
-    waiting: Exchange,
-    *,
-    threshold: float,
-    needed: npt.NDArray[np.bool_],
-) -> None:
-    """Unique candidates: known ones go to `related`, the others to `waiting`, with their documents marked `needed`."""
-    count = len(needed)
-    remembered = _Lookup(known, count)
-    for records in candidates.sorted_ranges():
-        ids = np.unique(records["later"] * count + records["earlier"])
-        values = remembered.find(ids)
-        later, earlier = np.divmod(ids, max(1, count))
-        found = ~np.isnan(values)
-        _relate(related, later[found], earlier[found], values[found], threshold)
-        waiting.append(later[~found], earlier[~found])
-        needed[later[~found]] = True
-        needed[earlier[~found]] = True
+def _rows(
+    block: PairBlock, shared: npt.NDArray[np.int32], bounds: Bounds, docs: npt.NDArray[np.uint64]
+) -> tuple[pa.Table, pa.Table]:
+    codes = relations(block, shared, bounds)
+    return pair_rows(block, shared, codes, docs), apart_rows(block, codes, docs)
 
 
-def _relate(
-    related: Exchange,
-    later: npt.NDArray[np.int64],
-    earlier: npt.NDArray[np.int64],
-    jaccard: npt.NDArray[np.float64],
-    threshold: float,
-) -> None:
-    related.append(later, earlier, np.where(jaccard >= threshold, NEAR, APART), jaccard)
+def compare(block: PairBlock, read: ReadShingles, bounds: Bounds) -> npt.NDArray[np.int32]:
+    """Shingles that both documents of every pair share, APART where they meet neither bound; the unknown are counted."""
+    shared = block.shared.copy()
+    open_ = np.flatnonzero(shared == UNKNOWN)
+    later, earlier, one, other = (a[open_] for a in (block.later, block.earlier, block.one, block.other))
+    least = bounds.least_shared(one, other)
+    found = np.empty(len(open_), np.int32)
+    for some in _chunks(later, one, other):
+        mine, theirs = number_distinct(later[some]), number_distinct(earlier[some])
+        count_shared(mine[1], theirs[1], least[some], *read(mine[0]), *read(theirs[0]), found[some])
+    shared[open_] = found
+    return shared
 
 
-def verify(
-    waiting: Exchange,
-    related: Exchange,
-    read_texts: ReadTexts,
-    order: Order,
-    work: Workspace,
-    *,
-    needed: npt.NDArray[np.bool_],
-    ngram: int,
-    threshold: float,
-) -> None:
-    """Compare the `waiting` pairs by their texts; results go to `related`.
-
-    The workspace takes 8 bytes per shingle of every needed document.
-    """
-    starts = work.array("starts", np.int64, len(needed))
-    sizes = work.array("sizes", np.int64, len(needed))
-    stored = work.folder / "hashes"
-    filled = 0
-    with stored.open("wb") as file:
-        for part, ordinals in _needed_by_part(needed, order.docs):
-            texts = read_texts(part, order.docs[ordinals])
-            for some in text_batches(texts):
-                shingles = shingle(texts[some], ngram)
-                starts[ordinals[some]] = filled + shingles.offsets[:-1]
-                sizes[ordinals[some]] = np.diff(shingles.offsets)
-                shingles.hashes.tofile(file)
-                filled += len(shingles.hashes)
-    hashes = np.asarray(np.memmap(stored, np.uint64, "r+")) if filled else np.zeros(0, np.uint64)
-    for records in waiting.sorted_ranges():
-        later, earlier = records["later"].copy(), records["earlier"].copy()
-        _relate(related, later, earlier, _jaccards(later, earlier, starts, sizes, hashes), threshold)
-
-
-def _needed_by_part(
-    needed: npt.NDArray[np.bool_], docs: npt.NDArray[np.uint64]
-) -> Iterator[tuple[int, npt.NDArray[np.int64]]]:
-    """(part, ordinals of its needed documents), for parts that have any; documents of a part are consecutive."""
+def _chunks(later: npt.NDArray[np.int64], one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> Iterator[slice]:
+    """Slices of pairs whose documents have at most _HELD shingles together, but for one pair that alone has more."""
+    opens = np.ones(len(later), np.bool_)
+    opens[1:] = later[1:] != later[:-1]
+    held = np.cumsum(np.where(opens, one, 0) + other)
     first = 0
-    while first < len(docs):
-        part = int(docs[first]) >> 32
-        last = int(np.searchsorted(docs, np.uint64((part + 1) << 32)))
-        ordinals = first + np.flatnonzero(needed[first:last])
-        if len(ordinals):
-            yield part, ordinals
+    while first < len(later):
+        before = held[first - 1] if first else 0
+        last = max(first + 1, int(np.searchsorted(held, before + _HELD, side="right")))
+        yield slice(first, last)
         first = last
 
 
-@njit
-def _jaccards(
-    later: npt.NDArray[np.int64],
-    earlier: npt.NDArray[np.int64],
-    starts: npt.NDArray[np.int64],
-    sizes: npt.NDArray[np.int64],
-    hashes: npt.NDArray[np.uint64],
-) -> npt.NDArray[np.float64]:
-    """Jaccard of the shingle sets of each pair; a document's set is hashed once for a run of its pairs."""
-    out = np.zeros(later.size)
-    largest = 16
-    for i in range(later.size):
-        while largest < 2 * sizes[later[i]]:
-            largest *= 2
-    table = np.empty(largest, np.uint64)
-    size = 16
-    for i in range(later.size):
-        mine, other = later[i], earlier[i]
-        if i == 0 or later[i - 1] != mine:
-            size = 16
-            while size < 2 * sizes[mine]:
-                size *= 2
-            table[:size] = 0
-            for k in range(starts[mine], starts[mine] + sizes[mine]):
-                slot = np.int64(hashes[k] >> np.uint64(20)) & (size - 1)
-                while table[slot] != 0:
-                    slot = (slot + 1) & (size - 1)
-                table[slot] = hashes[k]
-        both = 0
-        for k in range(starts[other], starts[other] + sizes[other]):
-            slot = np.int64(hashes[k] >> np.uint64(20)) & (size - 1)
-            while table[slot] != 0 and table[slot] != hashes[k]:
-                slot = (slot + 1) & (size - 1)
-            both += table[slot] != 0
-        either = sizes[mine] + sizes[other] - both
-        out[i] = both / either if either else 0.0
-    return out
+def relations(block: PairBlock, shared: npt.NDArray[np.int32], bounds: Bounds) -> npt.NDArray[np.int8]:
+    """What the compared documents are to each other: place in RELATIONS, -1 where they are apart."""
+    codes = np.full(len(shared), _APART, np.int8)
+    if bounds.containment is not None:
+        inside = (shared >= 0) & (containment_of(shared, block.one, block.other) >= bounds.containment)
+        codes[inside & (block.one <= block.other)] = _CODES["contained"]
+        codes[inside & (block.one > block.other)] = _CODES["contains"]
+    codes[(shared >= 0) & (jaccard_of(shared, block.one, block.other) >= bounds.jaccard)] = _CODES["near"]
+    return codes
 
 
-def jaccards(sets: Shingles, pairs: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """True Jaccard of pairs int64 [n, 2] of documents of `sets`; 0 where both are empty."""
-    later, earlier = np.ascontiguousarray(pairs.T)
-    return np.asarray(_jaccards(later, earlier, sets.offsets[:-1], np.diff(sets.offsets), sets.hashes))
+def pair_rows(
+    block: PairBlock, shared: npt.NDArray[np.int32], codes: npt.NDArray[np.int8], docs: npt.NDArray[np.uint64]
+) -> pa.Table:
+    """Rows of PAIRS of a block, in the order of their keys; `docs` are the keys by ordinal."""
+    kept = np.flatnonzero(codes != _APART)
+    sizes = (shared[kept], block.one[kept], block.other[kept])
+    columns = [(block.later[kept], block.earlier[kept], codes[kept], jaccard_of(*sizes), containment_of(*sizes))]
+    for relation, (later, earlier) in block.equals.items():
+        value = np.full(len(later), 1.0 if relation == "exact" else np.nan)
+        columns.append((later, earlier, np.full(len(later), _CODES[relation], np.int8), value, value))
+    later, earlier, relation_codes, jaccard, containment = (np.concatenate(c) for c in zip(*columns, strict=True))
+    order = np.lexsort((relation_codes, earlier, later))
+    return pa.table(
+        {
+            "doc": docs[later[order]],
+            "earlier": look_up(docs, earlier[order]),
+            "relation": pa.array(RELATIONS).take(pa.array(relation_codes[order])),
+            "jaccard": _nullable(jaccard[order]),
+            "containment": _nullable(containment[order]),
+        },
+        schema=PAIRS.schema(),
+    )
 
 
-def pair_rows(related: Exchange, order: Order) -> Iterator[pa.Table]:
-    """Rows of PAIRS in the order of their keys; `related` is used up."""
-    for records in related.sorted_ranges():
-        columns = [
-            pa.array(order.docs[records["later"]]),
-            pa.array(order.docs[records["earlier"]]),
-            pa.array(RELATIONS).take(pa.array(records["relation"])),
-            pa.array(records["jaccard"], mask=np.isnan(records["jaccard"])),
-        ]
-        yield pa.table(columns, schema=PAIRS.schema())
+def _nullable(values: npt.NDArray[np.float64]) -> pa.Array:
+    return pa.array(values, mask=np.isnan(values))
+
+
+def apart_rows(block: PairBlock, codes: npt.NDArray[np.int8], docs: npt.NDArray[np.uint64]) -> pa.Table:
+    """Rows of APART of a block, in the order of their keys."""
+    apart = codes == _APART
+    return pa.table([docs[block.later[apart]], look_up(docs, block.earlier[apart])], schema=APART.schema())

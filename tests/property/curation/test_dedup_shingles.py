@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +10,11 @@ import pyarrow.compute as pc
 from hypothesis import given
 from hypothesis import strategies as st
 
+from midmix.config.dedup import Profile
+from midmix.curation.dedup.overlap import jaccards
+from midmix.curation.dedup.parameters import SignatureSettings, Unit
 from midmix.curation.dedup.shingles import shingle
-from midmix.curation.dedup.signatures import SignatureSettings, frames, sign
-from midmix.curation.dedup.verify import jaccards
+from midmix.curation.dedup.signatures import sign
 from midmix.tables import TEXT
 
 # Text in which spaces, digits and the first bytes of white-space characters are common.
@@ -36,7 +38,7 @@ def word_shingles(text: str, ngram: int) -> set[tuple[str, ...]]:
 
 @given(TEXTS, st.integers(1, 6))
 def test_counts_and_jaccards(texts: list[str], ngram: int) -> None:
-    found = shingle(pa.array(texts, TEXT), ngram)
+    found = shingle(pa.array(texts, TEXT), SignatureSettings(ngram=ngram, bands=1, rows=1, seed=1))
     sets = [word_shingles(text, ngram) for text in texts]
     assert found.num_words.tolist() == [len(text.split()) for text in texts]
     assert np.diff(found.offsets).tolist() == [len(s) for s in sets]
@@ -45,16 +47,17 @@ def test_counts_and_jaccards(texts: list[str], ngram: int) -> None:
     assert jaccards(found, np.array(pairs)).tolist() == expected
 
 
-@given(TEXTS)
-def test_frames(texts: list[str]) -> None:
-    assert frames(pa.array(texts, TEXT)).to_pylist() == [re.sub(r"[0-9]+(?:[.,][0-9]+)*", "0", t) for t in texts]
-
-
-@given(TEXTS, st.data())
-def test_signatures_do_not_depend_on_where_a_part_is_cut(texts: list[str], data: st.DataObject) -> None:
-    settings = SignatureSettings(ngram=2, bands=4, rows=2, seed=1)
+@given(TEXTS, st.sampled_from(get_args(Profile)), st.sampled_from(get_args(Unit)), st.data())
+def test_signatures_do_not_depend_on_where_a_part_is_cut(
+    texts: list[str], profile: Profile, unit: Unit, data: st.DataObject
+) -> None:
+    settings = SignatureSettings(profile=profile, unit=unit, ngram=2, bands=4, rows=2, seed=1)
     column = pa.array(texts, TEXT)
     keys = np.arange(len(texts), dtype=np.uint64)
     cut = data.draw(st.integers(0, len(texts)))
+    whole = sign(keys, column, settings)
     pieces = [sign(keys[:cut], column[:cut], settings), sign(keys[cut:], column[cut:], settings)]
-    assert pa.concat_tables(pieces).equals(sign(keys, column, settings))
+    assert pa.concat_tables([piece.rows for piece in pieces]).equals(whole.rows)
+    assert np.array_equal(np.concatenate([piece.bands for piece in pieces]), whole.bands)
+    assert np.array_equal(np.concatenate([piece.banded for piece in pieces]), whole.banded)
+    assert whole.rows["num_shingles"].to_pylist() == np.diff(shingle(column, settings).offsets).tolist()

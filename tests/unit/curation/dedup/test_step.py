@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-import json
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
-from midmix.artifact import load_manifest
-from midmix.curation.dedup import candidates, exchange, step
+from midmix.artifact import load_manifest, publish
+from midmix.curation.dedup import candidates, compared, known, places, ranges, step, verify
 from midmix.errors import StepError
-from midmix.tables import DOCUMENTS, LEDGER, PAIRS, PARTS, SIGNATURES, SOURCES, format_key
+from midmix.record import Book
+from midmix.step import Context
+from midmix.tables import APART, BANDS, DOCUMENTS, LEDGER, PAIRS, PARTS, SIGNATURES, SOURCES, format_key
+from midmix.task import Output, Task
 
 MakeRun = Callable[..., Any]
 Pairs = dict[tuple[str, str], tuple[str, float | None]]
@@ -62,14 +64,16 @@ def corpus(seed: int, count: int) -> list[str]:
 
 
 def found_pairs(run: Any) -> Pairs:
-    rows = run.rows(PAIRS)
-    keys = [(row["doc"], row["earlier"]) for row in rows]
+    rows = run.rows(PAIRS) + [{**row, "relation": "apart", "jaccard": None} for row in run.rows(APART)]
+    rows.sort(key=lambda row: (row["doc"], row["earlier"]))
+    keys = [(row["doc"], row["earlier"], row["relation"]) for row in rows]
     assert keys == sorted(set(keys))
     return {(format_key(r["doc"]), format_key(r["earlier"])): (r["relation"], r["jaccard"]) for r in rows}
 
 
 def texts_read(run: Any) -> int:
-    return sum(row["text_bytes_read"] for row in run.books["dedup"].rows if row["item"] == "all-pair_all")
+    """Bytes of text read to be compared."""
+    return sum(row["text_bytes_read"] for row in run.books["dedup"].rows if row["unit"] == "shingles")
 
 
 def test_each_relation(make_run: MakeRun, part: Any) -> None:
@@ -130,8 +134,9 @@ def test_against_all_pairs_by_brute_force(make_run: MakeRun, part: Any, seed: in
     found = found_pairs(run)
     text = {f"0:{i}": t for i, t in enumerate(texts[:900])} | {f"1:{i}": t for i, t in enumerate(texts[900:])}
     verified = {pair: value for pair, (relation, value) in found.items() if relation in ("near", "apart")}
-    assert all(value == jaccard(text[a], text[b]) for (a, b), value in verified.items())
-    assert all((found[pair][0] == "near") == (value >= 0.8) for pair, value in verified.items())
+    for pair, value in verified.items():
+        true = jaccard(*(text[key] for key in pair))
+        assert (found[pair][0], value) == (("near", true) if true >= 0.8 else ("apart", None))
     first: dict[str, str] = {}
     for key in text:  # one source after the other, and row by row: the survivor order of copies
         first.setdefault(text[key], key)
@@ -185,17 +190,88 @@ def test_bytes_do_not_depend_on_memory_or_chunks(make_run: MakeRun, part: Any, m
     parts = {0: part("a", texts[:120]), 1: part("a", texts[120:])}
     whole = make_run(parts, sources={"a": "prose"})
     whole.run(step, "dedup")
-    monkeypatch.setattr(candidates, "CHUNK_ROWS", 7)
-    monkeypatch.setattr(exchange, "_PEAK", 20_000)
+    for module, name, value in (
+        (ranges, "_RECORD_BYTES", 32_000),
+        (ranges, "_BLOCK_RECORDS", 200),
+        (ranges, "ROWS_PER_GROUP", 1),
+        (candidates, "_MEMBERS", 70),
+        (candidates, "_PAIRS", 1500),
+        (candidates, "_PAIRS_PER_FILE", 1),
+        (compared, "_ROW_BYTES", 10_000),
+        (verify, "_HELD", 10_000),
+        (places, "_SMALL_FILE", 0),
+    ):
+        assert hasattr(module, name)
+        monkeypatch.setattr(module, name, value)
     pieces = make_run(parts, sources={"a": "prose"}, memory_mb=64, name="pieces")
     pieces.run(step, "dedup")
-    assert files(pieces, SIGNATURES, PAIRS) == files(whole, SIGNATURES, PAIRS)
-    assert not list((pieces.folder / "scratch").iterdir())
+    tables = (SIGNATURES, BANDS, PAIRS, APART)
+    assert files(pieces, *tables) == files(whole, *tables)
+    assert len(tasks(pieces, "bands-")) > 10 and len(tasks(whole, "bands-")) == 1
+
+
+def tasks(run: Any, name: str) -> list[str]:
+    """Items of a stage that were done."""
+    return [row["item"] for row in run.books["dedup"].rows if row["item"].startswith(name)]
+
+
+def test_what_lies_between_stages_goes_with_the_step(make_run: MakeRun, part: Any) -> None:
+    run = make_run({0: part("a", corpus(9, 60))}, sources={"a": "prose"})
+    run.run(step, "dedup")
+    assert not files(run, *step.BETWEEN)
+    kept = {
+        path.relative_to(run.folder / "records" / "dedup").as_posix()
+        for path in run.folder.rglob("records/dedup/*/*.json")
+    }
+    assert kept == {"_/p00000000.json", "_/pairs-0000.json", "goal/pairs.json"}
+    before = files(run, SIGNATURES, BANDS, PAIRS)
+    again = run.run(step, "dedup")
+    assert {(row["item"], row["action"]) for row in again.rows} == {("p00000000", "reused"), ("pairs", "reused")}
+    (run.folder / "tables" / "pairs.json").unlink()
+    run.run(step, "dedup")
+    assert files(run, SIGNATURES, BANDS, PAIRS) == before
+
+
+class Killed(Exception):
+    """The run ends here."""
+
+
+@dataclasses.dataclass
+class Stopping:
+    """A pool that ends after so many tasks."""
+
+    left: int
+
+    def map(self, function: Callable[..., None], calls: Sequence[tuple[Any, ...]], **_: Any) -> None:
+        for call in calls:
+            if self.left == 0:
+                raise Killed
+            function(*call)
+            self.left -= 1
+
+
+def test_a_run_that_was_killed_anywhere_ends_with_the_same_bytes(make_run: MakeRun, part: Any) -> None:
+    texts = corpus(11, 150)
+    parts = {0: part("a", texts[:70]), 1: part("a", texts[70:])}
+    whole = make_run(parts, sources={"a": "prose"}, dedup={"containment": 0.9, "url": True})
+    whole.run(step, "dedup")
+    killed = make_run(parts, sources={"a": "prose"}, dedup={"containment": 0.9, "url": True}, name="killed")
+    for more in (1, 2, 1, 4, 1, 3, 2, 1, 1):  # of 17 tasks
+        with pytest.raises(Killed):
+            run_with(killed, Stopping(more))
+    rest = Stopping(100)
+    run_with(killed, rest)
+    assert rest.left == 100 - 1  # what was done stays done
+    assert files(killed, SIGNATURES, BANDS, PAIRS, APART) == files(whole, SIGNATURES, BANDS, PAIRS, APART)
+
+
+def run_with(run: Any, pool: Any) -> None:
+    step.run(Context(run.folder, run.config, "dedup", step.VERSION, pool, Book(run.folder, ("dedup",))))
 
 
 def overlay(old: Path, new: Path) -> None:
     """Put what a run of dedup left in `old` into `new`, as if `new` had grown from it."""
-    for name in ("signatures", "pairs"):
+    for name in ("signatures", "bands", "pairs", "apart"):
         shutil.copytree(old / "data" / name, new / "data" / name, dirs_exist_ok=True)
         shutil.copy(old / "tables" / f"{name}.json", new / "tables")
     shutil.copytree(old / "records", new / "records", dirs_exist_ok=True)
@@ -218,9 +294,13 @@ def grown(make_run: MakeRun, part: Any) -> Iterator[tuple[Any, Any, Any]]:
 
 def test_a_run_that_grew_equals_one_made_whole_and_reads_less(grown: tuple[Any, Any, Any]) -> None:
     small, whole, larger = grown
-    assert files(larger, SIGNATURES, PAIRS) == files(whole, SIGNATURES, PAIRS)
-    actions = {row["item"]: row["action"] for row in larger.books["dedup"].rows}
-    assert actions == {"p00000000": "reused", "p00000001": "reused", "p00000002": "done", "all-pair_all": "done"}
+    assert files(larger, SIGNATURES, BANDS, PAIRS, APART) == files(whole, SIGNATURES, BANDS, PAIRS, APART)
+    actions = {
+        row["item"]: row["action"]
+        for row in larger.books["dedup"].rows
+        if row["unit"] == "" and row["part"] is not None
+    }
+    assert actions == {"p00000000": "reused", "p00000001": "reused", "p00000002": "done"}
     assert texts_read(larger) < texts_read(whole) - 0.5 * texts_read(small)
 
 
@@ -299,19 +379,16 @@ def test_no_documents(make_run: MakeRun, part: Any) -> None:
     run = make_run({0: part("a", [])}, sources={"a": "prose"})
     run.run(step, "dedup")
     assert found_pairs(run) == {}
-    assert json.loads(
-        (run.folder / load_manifest(run.folder, "pairs").attachments[step.VERIFIED_ON]).read_text()
-    ).keys() == {"0"}
+    assert known.compared_by(run.folder).keys() == {0}
 
 
 @pytest.mark.parametrize("missing", [SIGNATURES, DOCUMENTS])
 def test_documents_without_signatures_are_an_error(make_run: MakeRun, part: Any, missing: Any) -> None:
     run = make_run({0: part("a", ["one", "two"]), 1: part("a", ["three"])}, sources={"a": "prose"})
     run.run(step, "dedup")
-    inputs = {
-        t.name: load_manifest(run.folder, t.name).paths(run.folder) for t in (SIGNATURES, DOCUMENTS, PARTS, SOURCES)
-    }
-    inputs[missing.name] = inputs[missing.name][:1]
-    work = exchange.Workspace(run.folder, 1 << 20)
+    manifest = load_manifest(run.folder, missing.name)
+    publish(run.folder, dataclasses.replace(manifest, files=manifest.files[:1]))
+    inputs = {t.name: load_manifest(run.folder, t.name).paths(run.folder) for t in (DOCUMENTS, PARTS, SOURCES)}
+    task = Task("x", None, {"": {}}, inputs, {}, None, run.folder, 1 << 26, 1)
     with pytest.raises(StepError, match="signatures"):
-        candidates.load_order(duckdb.connect(), inputs, work)
+        places.order_documents(task, Output(run.folder, "x", None))
