@@ -29,9 +29,22 @@ PROSE_ONLY = ("boilerplate.", "c4")
 
 @dataclass(frozen=True)
 class CleanDocuments(Documents):
-    """Documents whose text is clean, with the raw bytes that each edit took: reason to int64 [n]."""
+    """Documents whose text is clean, with the raw bytes that each edit took: reason to int64 [n].
+
+    carried_out: int64 [m, 4], the edits by document: its ordinal, first raw byte, raw byte after the last, and bytes
+    of what stands there instead.
+    """
 
     removed_bytes: dict[str, npt.NDArray[np.int64]]
+    carried_out: npt.NDArray[np.int64]
+
+    def raw_starts(self, ordinals: npt.NDArray[np.int64], places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Raw bytes of the clean bytes `places` of documents `ordinals`, where spans start: behind what was cut there."""
+        return np.asarray(_to_raw(self.carried_out, ordinals, places, False))
+
+    def raw_ends(self, ordinals: npt.NDArray[np.int64], places: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The same where spans end: before what was cut there. A place within a mask is the end of what it masks."""
+        return np.asarray(_to_raw(self.carried_out, ordinals, places, True))
 
 
 def edits_in_force(edits: Sequence[str], kind: str) -> tuple[str, ...]:
@@ -40,9 +53,12 @@ def edits_in_force(edits: Sequence[str], kind: str) -> tuple[str, ...]:
 
 
 def clean_documents(task: Task, edits: Sequence[str]) -> CleanDocuments:
-    """The readable documents of the task's part as clean text; the task must read DOCUMENTS and SPANS."""
+    """The readable documents of the task's part as clean text; the task must read DOCUMENTS and SPANS.
+
+    Where it reads CUTS these are carried out as well, all of them, at once with the edits.
+    """
     raw = read_documents(task)
-    return apply_edits(raw, task.inputs["spans"], edits)
+    return apply_edits(raw, task.inputs["spans"], edits, task.inputs.get("cuts", ()))
 
 
 def clean_rows(
@@ -54,10 +70,13 @@ def clean_rows(
     return apply_edits(raw, span_files, edits).texts
 
 
-def apply_edits(raw: Documents, span_files: Sequence[Path], edits: Sequence[str]) -> CleanDocuments:
-    """Carry out the edits in force on raw text. Pure but for reading the spans."""
-    chosen = edits_in_force(edits, raw.kind)
-    spans = _read_spans(span_files, chosen)
+def apply_edits(
+    raw: Documents, span_files: Sequence[Path], edits: Sequence[str], cut_files: Sequence[Path] = ()
+) -> CleanDocuments:
+    """Carry out the edits in force, and all cuts, on raw text. Pure but for reading both."""
+    cuts = _read_spans(cut_files)
+    chosen = (*edits_in_force(edits, raw.kind), *pc.unique(cuts["reason"]).sort().to_pylist())
+    spans = pa.concat_tables([_read_spans(span_files, edits_in_force(edits, raw.kind)), cuts])
     index = np.searchsorted(raw.keys, spans["doc"].to_numpy())
     known = index < len(raw.keys)
     known[known] = raw.keys[index[known]] == spans["doc"].to_numpy()[known]
@@ -65,25 +84,31 @@ def apply_edits(raw: Documents, span_files: Sequence[Path], edits: Sequence[str]
     index = index[known].astype(np.int64)
     removed = {reason: np.zeros(len(raw.keys), np.int64) for reason in chosen}
     if not len(index):
-        return CleanDocuments(raw.keys, raw.texts, raw.source, raw.kind, raw.num_bytes, removed)
-    texts, merged, taken = edit_texts(
+        return CleanDocuments(
+            raw.keys, raw.texts, raw.source, raw.kind, raw.num_bytes, removed, np.zeros((0, 4), np.int64)
+        )
+    replacements = _codes(spans["replacement"])
+    texts, united, taken = edit_texts(
         raw.texts,
         index,
         spans["start_byte"].to_numpy(),
         spans["end_byte"].to_numpy(),
-        _codes(spans["replacement"]),
+        replacements,
         _codes(spans["reason"], list(chosen)),
     )
     for number, reason in enumerate(chosen):
-        mine = merged[:, 1] == number
-        np.add.at(removed[reason], merged[mine, 0], taken[mine])
-    return CleanDocuments(raw.keys, texts, raw.source, raw.kind, raw.num_bytes, removed)
+        mine = united[:, 4] == number
+        np.add.at(removed[reason], united[mine, 0], taken[mine])
+    lengths = np.array([*(len(word.encode()) for word in replacements[1]), 0], np.int64)  # the last: removed
+    carried_out = np.column_stack([united[:, :3], lengths[united[:, 3]]])
+    return CleanDocuments(raw.keys, texts, raw.source, raw.kind, raw.num_bytes, removed, carried_out)
 
 
-def _read_spans(files: Sequence[Path], reasons: Sequence[str]) -> pa.Table:
+def _read_spans(files: Sequence[Path], reasons: Sequence[str] | None = None) -> pa.Table:
+    """Rows of SPANS or CUTS; of some reasons alone where they are given."""
     tables = [pq.read_table(path, schema=SPANS.schema()) for path in files]
     spans = pa.concat_tables(tables) if tables else SPANS.schema().empty_table()
-    return spans.filter(pc.is_in(spans["reason"], pa.array(reasons, pa.string())))
+    return spans if reasons is None else spans.filter(pc.is_in(spans["reason"], pa.array(reasons, pa.string())))
 
 
 def _codes(column: pa.ChunkedArray, values: list[str] | None = None) -> Any:
@@ -105,7 +130,8 @@ def edit_texts(
 ) -> tuple[pa.LargeStringArray, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Apply spans (sorted by document index and start byte) to texts.
 
-    Returns the edited texts, the united spans as int64 [m, 2] (document index, reason), and the bytes each took.
+    Returns the edited texts, the united spans as int64 [m, 5] (document index, start, end, code of the replacement,
+    reason), and the bytes each took.
     """
     codes, words = replacements
     word_bytes = [w.encode() for w in words]
@@ -116,7 +142,7 @@ def edit_texts(
     offsets, data = text_buffers(texts)
     new_offsets, new_data = _splice(offsets, data, united, word_offsets, word_data)
     edited = pa.LargeStringArray.from_buffers(len(texts), pa.py_buffer(new_offsets), pa.py_buffer(new_data))
-    return edited, united[:, [0, 4]], united[:, 2] - united[:, 1]
+    return edited, united, united[:, 2] - united[:, 1]
 
 
 def is_blank(texts: pa.LargeStringArray) -> npt.NDArray[np.bool_]:
@@ -191,7 +217,30 @@ def _splice(offsets, data, united, word_offsets, word_data):  # type: ignore[no-
     return new_offsets, new_data
 
 
+@njit
+def _to_raw(carried_out, ordinals, places, is_end):  # type: ignore[no-untyped-def]
+    out = np.empty(len(ordinals), np.int64)
+    for i in range(len(ordinals)):
+        span = np.searchsorted(carried_out[:, 0], ordinals[i])
+        place = places[i]
+        shift = 0
+        while span < len(carried_out) and carried_out[span, 0] == ordinals[i]:
+            start, end, instead = carried_out[span, 1], carried_out[span, 2], carried_out[span, 3]
+            opens = start - shift
+            if place < opens or (is_end and place == opens):
+                break
+            if place < opens + instead or (is_end and place == opens + instead):
+                place = end - shift if is_end else opens
+                break
+            shift += end - start - instead
+            span += 1
+        out[i] = place + shift
+    return out
+
+
 def warm_up() -> None:
     """Compile the kernels of this module."""
     one = np.zeros(1, np.int64)
     edit_texts(pa.array(["ab"], TEXT), one, one, one + 1, (one, ["x"]), one)
+    for is_end in (False, True):
+        _to_raw(np.zeros((1, 4), np.int64), one, one, is_end)

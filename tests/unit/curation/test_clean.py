@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midmix.curation.clean import edit_texts, edits_in_force
+from midmix.curation.clean import CleanDocuments, edit_texts, edits_in_force
 
 Span = tuple[int, int, int, int]
 
@@ -22,7 +22,7 @@ def edit(texts: list[str], spans: list[Span], words: list[str]) -> tuple[list[st
         (columns[3], words),
         np.arange(len(spans)),
     )
-    return edited.to_pylist(), united.tolist(), taken.tolist()
+    return edited.to_pylist(), united[:, [0, 4]].tolist(), taken.tolist()
 
 
 def test_spans_are_cut_and_masked_in_bytes() -> None:
@@ -65,3 +65,26 @@ def test_disjoint_spans_equal_a_slow_reference(texts: list[str], data: st.DataOb
 @pytest.mark.parametrize("texts", [[""], ["", "a", ""]])
 def test_empty_texts_survive(texts: list[str]) -> None:
     assert edit(texts, [], [])[0] == texts
+
+
+@given(st.text(alphabet="abcé", max_size=20), st.data())
+def test_places_of_the_clean_text_lead_back_to_the_raw_one(text: str, data: st.DataObject) -> None:
+    raw = text.encode()
+    cuts = sorted(set(data.draw(st.lists(st.integers(0, len(text)), max_size=6))))
+    spans = [(len(text[:a].encode()), len(text[:b].encode())) for a, b in zip(cuts[::2], cuts[1::2], strict=False)]
+    masks = [data.draw(st.sampled_from(["", "<m>"])) for _ in spans]
+    clean, origin = bytearray(), []  # of each clean byte its raw one, or the span that it masks
+    at = 0
+    for (start, end), mask in zip(spans, masks, strict=True):
+        origin += list(range(at, start)) + [(start, end)] * len(mask)
+        clean += raw[at:start] + mask.encode()
+        at = end
+    origin += list(range(at, len(raw)))
+    clean += raw[at:]
+    done = np.array([(0, a, b, len(m)) for (a, b), m in zip(spans, masks, strict=True)], np.int64).reshape(-1, 4)
+    documents = CleanDocuments(np.zeros(1, np.uint64), pa.array([clean.decode()]), "s", "prose", 0, {}, done)
+    for place, where in enumerate(origin):
+        start, end = where if isinstance(where, tuple) else (where, where + 1)
+        zero = np.zeros(1, np.int64)
+        assert documents.raw_starts(zero, np.array([place])).tolist() == [start]
+        assert documents.raw_ends(zero, np.array([place + 1])).tolist() == [end]
