@@ -30,7 +30,7 @@ def given_model(config: Config, name: str, rater: Rater) -> tuple[Path, str]:
     path = Path(location)
     if rater.form == "transformers":
         check_checkpoint(name, rater, path)
-        return path, _folder_hash(path)
+        return path, folder_hash(path)
     try:
         check_label(name, rater.label, class_names(load_fasttext(path)))
         return path, sha256_of(path)
@@ -110,7 +110,7 @@ def _json(path: Path, where: str) -> dict[str, Any]:
         raise ConfigError(f"{where}: {path.name}: {reason}; expected a folder that transformers saved") from None
 
 
-def _folder_hash(folder: Path) -> str:
+def folder_hash(folder: Path) -> str:
     """SHA-256 over the names and hashes of the files that make up a checkpoint."""
     files = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and path.is_file())
     listed = "\n".join(f"{path.name} {sha256_of(path)}" for path in files)

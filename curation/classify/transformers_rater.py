@@ -109,7 +109,7 @@ def load_checkpoint(folder: Path, identity: str, device: str) -> Checkpoint:
     where = "cpu" if device == "cpu" or not has_cuda else f"cuda:{os.getpid() % torch.cuda.device_count()}"
     dtype = torch.bfloat16 if where.startswith("cuda") else torch.float32
     try:
-        with _quiet():
+        with quiet_transformers():
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
             model, loaded = AutoModelForSequenceClassification.from_pretrained(
                 folder, local_files_only=True, dtype=dtype, output_loading_info=True
@@ -132,7 +132,7 @@ def load_checkpoint(folder: Path, identity: str, device: str) -> Checkpoint:
 
 def logits_of(checkpoint: Checkpoint, texts: pa.LargeStringArray, reading: Reading) -> npt.NDArray[np.float64]:
     """float64 [n, labels]: the logits of each text, over its windows if it has several."""
-    windows, owners = _windows(checkpoint.tokenizer, texts, reading)
+    windows, owners = windows_of(checkpoint.tokenizer, texts, reading)
     by_length = np.array(sorted(range(len(windows)), key=lambda i: (len(windows[i]), i)), np.int64)
     found = np.zeros((len(windows), checkpoint.model.config.num_labels))
     for batch in batches([len(windows[i]) for i in by_length], reading.batch_tokens):
@@ -163,7 +163,7 @@ def _join(found: npt.NDArray[np.float64], owners: Sequence[int], count: int, win
     return np.asarray(np.add.reduceat(found, starts, axis=0) / sizes[:, None])
 
 
-def _windows(tokenizer: Any, texts: pa.LargeStringArray, reading: Reading) -> tuple[list[Tokens], list[int]]:
+def windows_of(tokenizer: Any, texts: pa.LargeStringArray, reading: Reading) -> tuple[list[Tokens], list[int]]:
     """Token ids of the windows to be read, special tokens included, and which text each is of, ascending."""
     windows: list[Tokens] = []
     owners: list[int] = []
@@ -222,14 +222,14 @@ def _forward(checkpoint: Checkpoint, windows: Sequence[Tokens]) -> npt.NDArray[n
     mask = np.zeros((len(windows), longest), np.int64)
     for row, window in enumerate(windows):
         ids[row, : len(window)], mask[row, : len(window)] = window, 1
-    with _one_thread(), torch.inference_mode():
+    with one_thread(), torch.inference_mode():
         given = {name: torch.from_numpy(array).to(checkpoint.device) for name, array in (("ids", ids), ("mask", mask))}
         logits = checkpoint.model(input_ids=given["ids"], attention_mask=given["mask"]).logits
     return np.asarray(logits.float().cpu().numpy(), np.float64).reshape(len(windows), -1)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """No progress bar and no warnings of transformers: what matters in them is raised."""
     from transformers.utils import logging
 
@@ -245,7 +245,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Threads change the order of sums; put back, since the process does other work too."""
     import torch
 

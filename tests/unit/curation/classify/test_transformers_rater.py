@@ -159,7 +159,7 @@ def test_of_a_long_text_the_beginning_is_tokenised(topics: Path, monkeypatch: py
     for text in ("proof of " * 100_000, "x" * 5000, " " * 5000 + "proof of night " * 200):
         seen.clear()
         whole = checkpoint.tokenizer(text, truncation=True, max_length=64)["input_ids"]
-        windows, _ = transformers_rater._windows(watched.tokenizer, pa.array([text], TEXT), READING)
+        windows, _ = transformers_rater.windows_of(watched.tokenizer, pa.array([text], TEXT), READING)
         assert [ids.tolist() for ids in windows] == [whole]
         assert max(seen) < 3000 or len(text) < 10_000
 
