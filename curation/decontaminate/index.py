@@ -1,229 +1,286 @@
-"""The n-gram index of evaluation items: which n-grams of words tell that a document holds text of an item.
+"""The index of evaluation items: 5-grams that tell an item, and the items' tokens with how rare each is in its set.
 
-Each field (question, answer) gives its n-grams of `ngram` words; a field of `min_words` words and more but fewer than
-`ngram` is one n-gram of its own length; a shorter one cannot be detected. N-grams that more than MOST_ITEMS items of
-a set share tell nothing of an item and are ignored, unless the item has no other.
+What is rare is asked within one set alone, so that what is found of a set does not depend on which others are loaded.
+The weight of a gram or word that d of a set's n items have is 1 - ln d / ln n; grams of more than MOST_ITEMS items are
+not looked up. Fields too long to align at once are cut into pieces that overlap by half.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from midmix.curation.decontaminate.words import mix, word_hashes
+from midmix.curation.decontaminate.alignment import MOST_FIELD_TOKENS, SCALE
+from midmix.curation.decontaminate.bit_filter import bit_filter
+from midmix.curation.decontaminate.code_tokens import tokenize_code
+from midmix.curation.decontaminate.fields import ANSWER, BODY, QUESTION, Field, field_texts, item_fields
+from midmix.curation.decontaminate.grams import UNUSED, gram_hashes
+from midmix.curation.decontaminate.notation import NUMBER, OPERATOR
+from midmix.curation.decontaminate.tokens import Tokens, take, tokenize
+from midmix.curation.decontaminate.verdict import (
+    ANSWER_FIELD,
+    BODY_FIELD,
+    CODE_FIELD,
+    PLAIN_FIELD,
+    QUESTION_FIELD,
+    is_long_enough,
+)
 from midmix.jit import njit
 from midmix.tables import TEXT
 
 MOST_ITEMS = 64
-ANSWER, QUESTION = range(2)
-FIELDS = ("answer", "question")
-# Multiplier of rolling hashes: prefix' = prefix * BASE + word.
-BASE = np.uint64(0xD6E8FEB86659FD93)
-_FILTER_BITS_PER_GRAM = 16
+# Tokens of a gram: structure alone says less than words do.
+TEXT_GRAM, CODE_GRAM = 5, 8
+# Items that a smaller set counts as: two items that share a gram are no reason to ignore it.
+_LEAST_ITEMS = 128
+# A word of every item still tells a little; an operator never tells much.
+_LEAST_WEIGHT, _MOST_OPERATOR_WEIGHT = 0.15, 0.3
 
 
-@dataclass(frozen=True)
-class Grams:
-    """N-grams of one set: each with the field it is of, distinct within the field, sorted by (hash, field).
+class Lookup(NamedTuple):
+    """What the search kernel is given.
 
-    hashes: uint64; tails: uint64, hash of the last `shortest` words, what documents are first looked up by;
-    fields: int64, ordinal of the field in `items`, `codes`, `lengths`.
-    items: int64; codes: uint8, ANSWER or QUESTION; lengths: int64, words per n-gram of the field.
+    gram: tokens of a gram; is_code: whether texts are read by code_tokens; filter: see bit_filter.
+    slots: uint64, grams by open addressing, 0 where free; firsts, lasts: int64, their range of postings.
+    pieces, places: int32, weights: float64: of each posting.
+    starts, ends: int64, tokens of each piece; codes: uint32, classes: uint8, token_weights: int32: of each token.
+    totals: float64, weight of the grams of each piece; words, numbers: int64, see Piece; kinds: uint8, see verdict.
     """
 
-    hashes: npt.NDArray[np.uint64]
-    tails: npt.NDArray[np.uint64]
-    fields: npt.NDArray[np.int64]
-    items: npt.NDArray[np.int64]
-    codes: npt.NDArray[np.uint8]
-    lengths: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Index:
-    """What documents are searched with. Fields of all sets are numbered through.
-
-    hashes: uint64 [n], distinct n-grams, ascending; starts: int64 [n + 1] into fields: int64, fields of each n-gram;
-    lengths: int64, n-gram lengths in use, ascending; shortest: words that documents are first looked up by;
-    tail_filter, gram_filter: uint64, sets of tails and n-grams that answer `no` or `perhaps` (see block_filter);
-    sets, items, codes, field_lengths: of each field; totals: int64, its distinct n-grams.
-    """
-
-    hashes: npt.NDArray[np.uint64]
+    gram: int
+    is_code: bool
+    filter: npt.NDArray[np.uint64]
+    slots: npt.NDArray[np.uint64]
+    firsts: npt.NDArray[np.int64]
+    lasts: npt.NDArray[np.int64]
+    pieces: npt.NDArray[np.int32]
+    places: npt.NDArray[np.int32]
+    weights: npt.NDArray[np.float64]
     starts: npt.NDArray[np.int64]
-    fields: npt.NDArray[np.int64]
-    lengths: npt.NDArray[np.int64]
-    shortest: int
-    tail_filter: npt.NDArray[np.uint64]
-    gram_filter: npt.NDArray[np.uint64]
-    names: tuple[str, ...]
-    sets: npt.NDArray[np.int64]
-    items: npt.NDArray[np.int64]
-    codes: npt.NDArray[np.uint8]
-    field_lengths: npt.NDArray[np.int64]
-    totals: npt.NDArray[np.int64]
+    ends: npt.NDArray[np.int64]
+    codes: npt.NDArray[np.uint32]
+    classes: npt.NDArray[np.uint8]
+    token_weights: npt.NDArray[np.int32]
+    totals: npt.NDArray[np.float64]
+    words: npt.NDArray[np.int64]
+    numbers: npt.NDArray[np.int64]
+    kinds: npt.NDArray[np.uint8]
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def gram_hash(rolling: np.uint64, length: int) -> np.uint64:
-    """The hash of an n-gram from its rolling hash: n-grams of different lengths never share one by construction."""
-    return np.uint64(mix(rolling + np.uint64(length) * np.uint64(0x9E3779B97F4A7C15)))
+@dataclass(frozen=True)
+class SetIndex:
+    """One set: its fields; columns of pieces, tokens and postings.
+
+    Of each field: num_tokens, num_postings: int64; is_long: bool, whether it can be told from chance.
+    """
+
+    name: str
+    gram: int
+    fields: list[Field]
+    num_tokens: npt.NDArray[np.int64]
+    num_postings: npt.NDArray[np.int64]
+    is_long: npt.NDArray[np.bool_]
+    pieces: dict[str, npt.NDArray[Any]]
+    tokens: dict[str, npt.NDArray[Any]]
+    postings: dict[str, npt.NDArray[Any]]
 
 
-@njit
-def powers(base: np.uint64, count: int) -> npt.NDArray[np.uint64]:
-    """base^0 … base^(count - 1) mod 2^64."""
-    out = np.ones(count, np.uint64)
-    for i in range(1, count):
-        out[i] = out[i - 1] * base
-    return out
+@dataclass(frozen=True)
+class AlignmentIndex:
+    """Several sets in one: piece_sets, piece_fields: int64 [pieces], place in `sets` and in the set's fields."""
+
+    sets: tuple[SetIndex, ...]
+    lookup: Lookup
+    piece_sets: npt.NDArray[np.int64]
+    piece_fields: npt.NDArray[np.int64]
 
 
-@njit
-def _field_grams(
-    offsets: npt.NDArray[np.int64],
-    words: npt.NDArray[np.uint64],
-    lengths: npt.NDArray[np.int64],
-    shortest: int,
-    base: np.uint64,
-    hashes: npt.NDArray[np.uint64],
-    tails: npt.NDArray[np.uint64],
-    fields: npt.NDArray[np.int64],
-) -> int:
-    """Write every n-gram of every field with lengths[field] > 0; the number written."""
-    power = powers(base, max(shortest, lengths.max()) + 1 if lengths.size else 1)
-    filled = 0
-    for field in range(lengths.size):
-        length = lengths[field]
-        if length == 0:
-            continue
-        rolling = np.uint64(0)
-        tail = np.uint64(0)
-        for i in range(offsets[field], offsets[field + 1]):
-            rolling = rolling * base + words[i]
-            tail = tail * base + words[i]
-            seen = i - offsets[field] + 1
-            if seen > length:
-                rolling -= words[i - length] * power[length]
-            if seen > shortest:
-                tail -= words[i - shortest] * power[shortest]
-            if seen >= length:
-                hashes[filled] = gram_hash(rolling, length)
-                tails[filled] = gram_hash(tail, shortest)
-                fields[filled] = field
-                filled += 1
-    return filled
-
-
-def gram_lengths(num_words: npt.NDArray[np.int64], ngram: int, min_words: int) -> npt.NDArray[np.int64]:
-    """Words per n-gram of fields with so many words: `ngram`, fewer for a short field, 0 where undetectable."""
-    return np.where(num_words >= min(min_words, ngram), np.minimum(num_words, ngram), 0)
-
-
-def set_grams(items: pa.Table, ngram: int, min_words: int) -> Grams:
-    """N-grams of one set's rows of EVALUATION_ITEMS that tell an item."""
-    ordinals, codes, texts = _fields(items)
-    offsets, words = word_hashes(texts)
-    lengths = gram_lengths(np.diff(offsets), ngram, min_words)
-    hashes, tails = np.empty(len(words), np.uint64), np.empty(len(words), np.uint64)
-    fields = np.empty(len(words), np.int64)
-    count = _field_grams(offsets, words, lengths, min(min_words, ngram), BASE, hashes, tails, fields)
-    hashes, tails, fields = hashes[:count], tails[:count], fields[:count]
-    order = np.lexsort((fields, hashes))
-    order = order[_changes(hashes[order], fields[order])]
-    hashes, tails, fields = hashes[order], tails[order], fields[order]
-    kept = _telling(hashes, ordinals[fields])
-    return Grams(hashes[kept], tails[kept], fields[kept], ordinals, codes, lengths)
-
-
-def _fields(items: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8], pa.LargeStringArray]:
-    """(item, code, text) of every field that is not NULL."""
-    ordinal = items.column("item").to_numpy()
-    pieces = []
-    for code, name in enumerate(FIELDS):
-        column = items.column(name).combine_chunks().cast(TEXT)
-        present = column.is_valid().to_numpy(zero_copy_only=False)
-        pieces.append((ordinal[present], np.full(present.sum(), code, np.uint8), column.drop_null()))
-    ordinals, codes, texts = zip(*pieces, strict=True)
-    return np.concatenate(ordinals), np.concatenate(codes), pa.concat_arrays(texts)
-
-
-def _changes(*columns: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
-    """Whether each row differs from the one before it in any column."""
-    out = np.ones(len(columns[0]), np.bool_)
-    if len(out):
-        out[1:] = np.logical_or.reduce([column[1:] != column[:-1] for column in columns])
-    return out
-
-
-def _telling(hashes: npt.NDArray[np.uint64], items: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Which n-grams (sorted by hash) are of at most MOST_ITEMS items, or of an item that has no other."""
-    order = np.lexsort((items, hashes))
-    new = _changes(hashes[order], items[order])
-    group = np.cumsum(_changes(hashes)) - 1
-    per_gram = np.bincount(group[order], weights=new, minlength=1) if len(hashes) else np.zeros(1)
-    rare = per_gram[group] <= MOST_ITEMS
-    return np.asarray(rare | ~np.isin(items, items[rare]))
-
-
-def build_index(grams: Mapping[str, Grams], shortest: int) -> Index:
-    """One index over the n-grams of several sets."""
-    sizes = [len(g.items) for g in grams.values()]
-    firsts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-    hashes = _concatenate([g.hashes for g in grams.values()], np.uint64)
-    fields = _concatenate([g.fields + first for g, first in zip(grams.values(), firsts, strict=False)], np.int64)
-    order = np.lexsort((fields, hashes))
-    opens = np.flatnonzero(_changes(hashes[order]))
-    lengths = _concatenate([g.lengths for g in grams.values()], np.int64)
-    return Index(
-        hashes=hashes[order][opens],
-        starts=np.append(opens, len(order)).astype(np.int64),
-        fields=fields[order],
-        lengths=np.unique(lengths[fields]),
-        shortest=shortest,
-        tail_filter=_filter(_concatenate([g.tails for g in grams.values()], np.uint64)),
-        gram_filter=_filter(hashes),
-        names=tuple(grams),
-        sets=np.repeat(np.arange(len(sizes)), sizes),
-        items=_concatenate([g.items for g in grams.values()], np.int64),
-        codes=_concatenate([g.codes for g in grams.values()], np.uint8),
-        field_lengths=lengths,
-        totals=np.bincount(fields, minlength=int(firsts[-1])),
+def index_items(name: str, items: pa.Table) -> SetIndex:
+    """The index of one set's rows of EVALUATION_ITEMS, by what their fields say."""
+    fields = item_fields(items)
+    offsets, tokens = tokenize(field_texts(fields))
+    kinds = {ANSWER: ANSWER_FIELD, BODY: BODY_FIELD, QUESTION: QUESTION_FIELD}
+    return _index(
+        name, fields, offsets, tokens, [kinds.get(f.code, PLAIN_FIELD) for f in fields], TEXT_GRAM, items.num_rows
     )
 
 
-def _concatenate(arrays: list[npt.NDArray[Any]], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    return np.concatenate(arrays) if arrays else np.zeros(0, dtype)
+def index_code(name: str, items: pa.Table) -> SetIndex:
+    """The index of one set's rows of EVALUATION_ITEMS, by the structure of their bodies of code."""
+    fields = [field for field in item_fields(items) if field.code == BODY]
+    offsets, tokens = tokenize_code(pa.array([field.before + field.text for field in fields], TEXT))
+    # A name's last use may lie in the prompt, whose own tokens are looked for elsewhere.
+    heads = np.array([len(field.before.encode()) for field in fields], np.int64)
+    sizes = np.array([len(field.before.encode()) + len(field.text.encode()) for field in fields], np.int64)
+    first_bytes = np.cumsum(sizes) - sizes + heads
+    in_body = tokens.begins >= np.repeat(first_bytes, np.diff(offsets))
+    counts = np.concatenate([[0], np.cumsum(in_body)])[offsets].astype(np.int64)
+    tokens = take(tokens, in_body)
+    return _index(name, fields, counts, tokens, [CODE_FIELD] * len(fields), CODE_GRAM, items.num_rows)
 
 
-@njit
-def block_filter(values: npt.NDArray[np.uint64], blocks: int) -> npt.NDArray[np.uint64]:
-    """A set of values as uint64 [blocks], a power of two: each value sets up to three bits of one block."""
-    out = np.zeros(blocks, np.uint64)
-    for value in values:
-        out[filter_block(value, blocks)] |= filter_bits(value)
+def _index(
+    name: str,
+    fields: list[Field],
+    offsets: npt.NDArray[np.int64],
+    tokens: Tokens,
+    kinds: Sequence[int],
+    gram: int,
+    num_items: int,
+) -> SetIndex:
+    num_items = max(num_items, _LEAST_ITEMS)
+    of_token = np.repeat(np.array([field.row for field in fields], np.int64), np.diff(offsets))
+    pieces = _pieces(kinds, offsets)
+    weights = _LEAST_WEIGHT + (1 - _LEAST_WEIGHT) * _rarity(_items_with(tokens.hashes, of_token), num_items)
+    weights[tokens.classes == OPERATOR] = np.minimum(weights[tokens.classes == OPERATOR], _MOST_OPERATOR_WEIGHT)
+    columns: dict[str, npt.NDArray[Any]] = {
+        "codes": _codes(tokens.hashes),
+        "classes": tokens.classes,
+        "token_weights": np.round(weights * SCALE).astype(np.int32),
+    }
+    pieces |= _piece_sums(pieces, columns)
+    postings, pieces["totals"] = _postings(tokens, offsets, of_token, pieces, gram, num_items)
+    num_postings = np.bincount(pieces["fields"][postings["pieces"]], minlength=len(fields))
+    is_long = np.zeros(len(fields), np.bool_)
+    for field, kind, numbers in zip(pieces["fields"], pieces["kinds"], pieces["numbers"], strict=True):
+        is_long[field] |= is_long_enough(offsets[field + 1] - offsets[field], numbers, kind)
+    return SetIndex(name, gram, fields, np.diff(offsets), num_postings, is_long, pieces, columns, postings)
+
+
+def _codes(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint32]:
+    return (hashes & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+
+
+def _rarity(items: npt.NDArray[np.int64], num_items: int) -> npt.NDArray[np.float64]:
+    return np.asarray(1 - np.log(np.maximum(items, 1)) / np.log(num_items))
+
+
+def _items_with(values: npt.NDArray[np.uint64], items: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """How many items hold each value, at every place of it: int64 like `values`."""
+    order = np.lexsort((items, values))
+    sorted_values, sorted_items = values[order], items[order]
+    opens = np.ones(len(order), np.bool_)
+    opens[1:] = sorted_values[1:] != sorted_values[:-1]
+    group = np.cumsum(opens) - 1
+    new = opens.copy()
+    new[1:] |= sorted_items[1:] != sorted_items[:-1]
+    out = np.empty(len(order), np.int64)
+    out[order] = np.bincount(group, weights=new).astype(np.int64)[group] if len(order) else 0
     return out
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def filter_block(value: np.uint64, blocks: int) -> np.uint64:
-    """The block that holds a value."""
-    return (value >> np.uint64(20)) & np.uint64(blocks - 1)
+def _pieces(kinds: Sequence[int], offsets: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[Any]]:
+    """Field, range of tokens and kind of each piece; `kinds` are of the fields."""
+    out: list[tuple[int, int, int, int]] = []
+    for number, kind in enumerate(kinds):
+        start, end = int(offsets[number]), int(offsets[number + 1])
+        firsts = [*range(start, max(start, end - MOST_FIELD_TOKENS), MOST_FIELD_TOKENS // 2)]
+        for first in [*firsts, max(start, end - MOST_FIELD_TOKENS)]:
+            last = min(end, first + MOST_FIELD_TOKENS)
+            out.append((number, first, last, kind))
+    table = np.array(out, np.int64).reshape(-1, 4)
+    return {
+        "fields": table[:, 0], "starts": table[:, 1].copy(), "ends": table[:, 2].copy(),
+        "kinds": table[:, 3].astype(np.uint8),
+    }  # fmt: skip
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def filter_bits(value: np.uint64) -> np.uint64:
-    """The bits of its block that a value sets. One look into memory answers; about 1% of absent values pass."""
-    one = np.uint64(1)
-    six = np.uint64(63)
-    return one << (value & six) | one << (value >> np.uint64(6) & six) | one << (value >> np.uint64(12) & six)
+def _piece_sums(pieces: dict[str, npt.NDArray[Any]], tokens: dict[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    is_number = tokens["classes"] == NUMBER
+    words = np.concatenate([[0], np.cumsum(np.where(is_number, 0, tokens["token_weights"]), dtype=np.int64)])
+    numbers = np.concatenate([[0], np.cumsum(is_number, dtype=np.int64)])
+    starts, ends = pieces["starts"], pieces["ends"]
+    return {"words": words[ends] - words[starts], "numbers": numbers[ends] - numbers[starts]}
 
 
-def _filter(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    blocks = 1 << max(10, (len(values) * _FILTER_BITS_PER_GRAM // 64).bit_length())
-    return np.asarray(block_filter(values, blocks))
+def _postings(
+    tokens: Tokens,
+    offsets: npt.NDArray[np.int64],
+    of_token: npt.NDArray[np.int64],
+    pieces: dict[str, npt.NDArray[Any]],
+    gram: int,
+    num_items: int,
+) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[np.float64]]:
+    """(grams, pieces, places, weights of postings; weight of all grams of each piece)."""
+    grams = np.zeros(len(tokens.hashes), np.uint64)
+    for start, end in pairwise(offsets):
+        gram_hashes(tokens.hashes, tokens.classes, start, end, gram, grams[start:end])
+    used = np.flatnonzero(grams != UNUSED)
+    holders = np.zeros(len(grams), np.int64)
+    holders[used] = _items_with(grams[used], of_token[used])
+    weights = np.where(grams != UNUSED, _rarity(holders, num_items), 0.0)
+    found, totals = [], np.zeros(len(pieces["starts"]))
+    for piece, (start, end) in enumerate(zip(pieces["starts"], pieces["ends"], strict=True)):
+        at = np.arange(start, max(start, end - gram + 1))
+        totals[piece] = weights[at].sum()
+        at = at[(weights[at] > 0) & (holders[at] <= MOST_ITEMS)]
+        found.append(np.stack([np.full(len(at), piece), at - start, at]))
+    rows = np.concatenate(found, axis=1) if found else np.zeros((3, 0), np.int64)
+    return {"grams": grams[rows[2]], "pieces": rows[0], "places": rows[1], "weights": weights[rows[2]]}, totals
+
+
+def combine(sets: Sequence[SetIndex]) -> AlignmentIndex:
+    """One index over several sets, at least one, of one layer, for one pass over the texts."""
+    num_pieces = [len(s.pieces["starts"]) for s in sets]
+    num_tokens = [len(s.tokens["codes"]) for s in sets]
+    first_piece, first_token = _firsts(num_pieces), _firsts(num_tokens)
+
+    def postings(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([s.postings[name] for s in sets])
+
+    def of_pieces(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([s.pieces[name] for s in sets])
+
+    def of_tokens(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([s.tokens[name] for s in sets])
+
+    grams = postings("grams")
+    piece = np.concatenate([s.postings["pieces"] + first for s, first in zip(sets, first_piece, strict=True)])
+    order = np.lexsort((postings("places"), piece, grams))
+    distinct, firsts = np.unique(grams[order], return_index=True)
+    slots, slot_firsts, slot_lasts = _hash_table(distinct, firsts, np.append(firsts[1:], len(order)))
+    shift = np.repeat(first_token, num_pieces)
+    lookup = Lookup(
+        sets[0].gram, sets[0].gram == CODE_GRAM, bit_filter(distinct), slots, slot_firsts, slot_lasts,
+        piece[order].astype(np.int32), postings("places")[order].astype(np.int32), postings("weights")[order],
+        of_pieces("starts") + shift, of_pieces("ends") + shift,
+        of_tokens("codes"), of_tokens("classes"), of_tokens("token_weights"),
+        of_pieces("totals"), of_pieces("words"), of_pieces("numbers"), of_pieces("kinds"),
+    )  # fmt: skip
+    return AlignmentIndex(tuple(sets), lookup, np.repeat(np.arange(len(sets)), num_pieces), of_pieces("fields"))
+
+
+def _firsts(sizes: Sequence[int]) -> npt.NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(sizes)])[:-1].astype(np.int64)
+
+
+def _hash_table(
+    grams: npt.NDArray[np.uint64], firsts: npt.NDArray[np.int64], lasts: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    size = 1 << max(4, (2 * len(grams)).bit_length())
+    slots, out_firsts, out_lasts = np.zeros(size, np.uint64), np.zeros(size, np.int64), np.zeros(size, np.int64)
+    _fill_table(grams, firsts.astype(np.int64), lasts.astype(np.int64), slots, out_firsts, out_lasts)
+    return slots, out_firsts, out_lasts
+
+
+@njit
+def _fill_table(grams, firsts, lasts, slots, out_firsts, out_lasts):  # type: ignore[no-untyped-def]
+    for k in range(grams.size):
+        slot = find_slot(slots, grams[k])
+        slots[slot], out_firsts[slot], out_lasts[slot] = grams[k], firsts[k], lasts[k]
+
+
+@njit(inline="always")
+def find_slot(slots, gram):  # type: ignore[no-untyped-def]
+    """The slot of a gram, or the free one where it would stand."""
+    last = np.uint64(slots.size - 1)
+    slot = gram >> np.uint64(20) & last
+    while slots[slot] != 0 and slots[slot] != gram:
+        slot = slot + np.uint64(1) & last
+    return slot

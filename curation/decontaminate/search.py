@@ -1,161 +1,296 @@
-"""Leak search: one pass over the words of clean text, one look at a bit set per word, more only where it answers."""
+"""The search kernel: tokens, grams that the index holds, windows where they gather, alignments, verdicts.
+
+A text is read through a buffer of BUFFER tokens whose last OVERLAP stay for the next look, so that memory is bounded
+and a place is seen whole; what is found of a text depends on no other text and on no set but the item's own.
+"""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from midmix.curation.clean import text_buffers
-from midmix.curation.decontaminate.index import BASE, FIELDS, Index, filter_bits, filter_block, gram_hash, powers
-from midmix.curation.decontaminate.words import fold_tables, next_word
+from midmix.curation.decontaminate.alignment import MOST_WINDOW_TOKENS, Piece, align, make_room
+from midmix.curation.decontaminate.bit_filter import filter_bits, filter_block
+from midmix.curation.decontaminate.code_tokens import NEAR, WRITTEN, code_notation, empty_names, scan_code
+from midmix.curation.decontaminate.grams import UNUSED, gram_hashes
+from midmix.curation.decontaminate.index import Lookup, find_slot
+from midmix.curation.decontaminate.notation import notation
+from midmix.curation.decontaminate.tokens import AT, MOST_AT_ONCE, STATE_SLOTS, Tokens, empty_tokens, scan
+from midmix.curation.decontaminate.verdict import NONE, judge
 from midmix.jit import njit
-from midmix.tables import CONTAMINATION
 
-# Rows that a kernel call returns at most (more where one document touches more fields).
-_ROWS = 65_536
-# Words that are hashed before they are looked up, so that looks into a large filter overlap instead of waiting in turn.
-_WORDS_AT_A_TIME = 64
-
-
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _perhaps(blocks: npt.NDArray[np.uint64], value: np.uint64) -> bool:
-    bits = filter_bits(value)
-    return bool(blocks[filter_block(value, blocks.size)] & bits == bits)
+BUFFER, OVERLAP = 32_768, 2_048
+# A place is looked at closer when grams of this share of a piece's weight gather there.
+_SHARE = 0.08
+_LEAST_HITS = 2
+assert OVERLAP > MOST_WINDOW_TOKENS
 
 
-@njit(inline="always")  # type: ignore[untyped-decorator]
-def _find(hashes: npt.NDArray[np.uint64], value: np.uint64) -> int:
-    """Where `value` stands in ascending `hashes`, -1 where it does not."""
-    low, high = 0, hashes.size
-    while low < high:
-        middle = (low + high) >> 1
-        if hashes[middle] < value:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low < hashes.size and hashes[low] == value else -1
+class Scratch(NamedTuple):
+    """Memory that is made once per call: of tokens, of pieces, and of what was found."""
+
+    tokens: Tokens
+    grams: npt.NDArray[np.uint64]
+    found: npt.NDArray[np.int64]
+    found_slots: npt.NDArray[np.uint64]
+    codes: npt.NDArray[np.uint32]
+    seen: npt.NDArray[np.int64]
+    weights: npt.NDArray[np.float64]
+    hits: npt.NDArray[np.int64]
+    starts: npt.NDArray[np.int64]
+    touched: npt.NDArray[np.int64]
+
+
+def _scratch(lookup: Lookup) -> Scratch:
+    pieces = len(lookup.starts)
+    return Scratch(
+        empty_tokens(BUFFER + MOST_AT_ONCE),
+        np.zeros(BUFFER + MOST_AT_ONCE, np.uint64), np.zeros(BUFFER, np.int64), np.zeros(BUFFER, np.uint64),
+        np.zeros(BUFFER + MOST_AT_ONCE, np.uint32),
+        np.full(len(lookup.pieces), -1, np.int64),
+        np.zeros(pieces), np.zeros(pieces, np.int64), np.zeros(pieces, np.int64), np.zeros(pieces, np.int64),
+    )  # fmt: skip
+
+
+@njit(_nrt=False)
+def _known_grams(grams, count, blocks, slots, found, found_slots):  # type: ignore[no-untyped-def]
+    """Write place and slot of the grams that the index holds; how many."""
+    filled = 0
+    for at in range(count):
+        gram = grams[at]
+        bits = filter_bits(gram)
+        if blocks[filter_block(gram, blocks.size)] & bits != bits or gram == UNUSED:
+            continue
+        slot = find_slot(slots, gram)
+        if slots[slot] == gram:
+            found[filled] = at
+            found_slots[filled] = slot
+            filled += 1
+    return filled
 
 
 @njit
-def _search(
-    data: npt.NDArray[np.uint8],
-    offsets: npt.NDArray[np.int64],
-    first_doc: int,
-    classes: npt.NDArray[np.uint8],
-    letters: npt.NDArray[np.uint8],
-    folded: npt.NDArray[np.uint16],
-    hashes: npt.NDArray[np.uint64],
-    starts: npt.NDArray[np.int64],
-    fields: npt.NDArray[np.int64],
-    lengths: npt.NDArray[np.int64],
-    shortest: int,
-    tail_filter: npt.NDArray[np.uint64],
-    gram_filter: npt.NDArray[np.uint64],
-    num_fields: int,
-    base: np.uint64,
-    out: npt.NDArray[np.int64],
-) -> tuple[int, int]:
-    """Search documents from `first_doc` on until `out` may not hold another; (next document, rows written).
+def _candidates(count, moment, s, index):  # type: ignore[no-untyped-def]
+    """Count the hits of each piece; (pieces with enough of them in `s.touched`, touched pieces, hits of the former)."""
+    touched = 0
+    for k in range(count):
+        slot = s.found_slots[k]
+        for posting in range(index.firsts[slot], index.lasts[slot]):
+            piece = index.pieces[posting]
+            if s.hits[piece] == 0:
+                s.touched[touched] = piece
+                touched += 1
+                s.weights[piece] = 0.0
+            s.hits[piece] += 1
+            if s.seen[posting] != moment:
+                s.seen[posting] = moment
+                s.weights[piece] += index.weights[posting]
+    chosen, hits = 0, 0
+    for k in range(touched):
+        piece = s.touched[k]
+        s.starts[piece] = -1
+        if s.hits[piece] >= _LEAST_HITS and s.weights[piece] >= _SHARE * index.totals[piece]:
+            s.starts[piece] = hits
+            hits += s.hits[piece]
+            chosen += 1
+            s.touched[k], s.touched[chosen - 1] = s.touched[chosen - 1], piece
+    return chosen, touched, hits
 
-    A row of `out`: document, field, distinct n-grams of the field found, first byte, byte after the last.
+
+@njit
+def _gather(count, s, index, places, postings):  # type: ignore[no-untyped-def]
+    """Sort the hits of the chosen pieces by piece, in the order of the text; `s.starts` then stands behind each."""
+    for k in range(count):
+        slot = s.found_slots[k]
+        for posting in range(index.firsts[slot], index.lasts[slot]):
+            at = s.starts[index.pieces[posting]]
+            if at >= 0:
+                places[at] = s.found[k]
+                postings[at] = posting
+                s.starts[index.pieces[posting]] += 1
+
+
+@njit
+def _best_window(places, postings, weights, first, last, span, least):  # type: ignore[no-untyped-def]
+    """(first hit, weight) of the heaviest window of `span` tokens near the first one that weighs enough, else (-1, 0).
+
+    Windows that start up to twice the span behind the first heavy one are compared.
     """
-    longest = lengths[-1]
-    ring = 1
-    while ring <= longest + _WORDS_AT_A_TIME:
-        ring *= 2
-    last = ring - 1
-    power = powers(base, longest + 1)
-    prefixes = np.zeros(ring, np.uint64)  # of the words before, by number of words
-    begins = np.zeros(ring, np.int64)  # of a word, by its ordinal
-    ends = np.zeros(ring, np.int64)
-    gram_seen = np.full(hashes.size, -1, np.int64)
-    row_of_field = np.full(num_fields, -1, np.int64)
-    rows = 0
-    for doc in range(first_doc, offsets.size - 1):
-        if rows + num_fields > out.shape[0]:
-            return doc, rows
-        opened = rows
-        at, end = offsets[doc], offsets[doc + 1]
-        prefix = np.uint64(0)
-        prefixes[0] = prefix
-        words = 0
-        while at < end:
-            known = words
-            while words < known + _WORDS_AT_A_TIME:
-                word, begin, at = next_word(data, at, end, classes, letters, folded)
-                if begin == at:
-                    break
-                begins[words & last] = begin
-                ends[words & last] = at
-                prefix = prefix * base + word
-                words += 1
-                prefixes[words & last] = prefix
-            for upto in range(max(known + 1, shortest), words + 1):
-                tail = prefixes[upto & last] - prefixes[(upto - shortest) & last] * power[shortest]
-                if not _perhaps(tail_filter, gram_hash(tail, shortest)):
-                    continue
-                for length in lengths:
-                    if length > upto:
-                        break
-                    rolling = prefixes[upto & last] - prefixes[(upto - length) & last] * power[length]
-                    value = gram_hash(rolling, length)
-                    if not _perhaps(gram_filter, value):
-                        continue
-                    gram = _find(hashes, value)
-                    if gram < 0:
-                        continue
-                    is_new = gram_seen[gram] != doc
-                    gram_seen[gram] = doc
-                    for k in range(starts[gram], starts[gram + 1]):
-                        row = row_of_field[fields[k]]
-                        if row < opened:
-                            row = rows
-                            rows += 1
-                            row_of_field[fields[k]] = row
-                            out[row, 0] = doc
-                            out[row, 1] = fields[k]
-                            out[row, 2] = 0
-                            out[row, 3] = begins[(upto - length) & last] - offsets[doc]
-                        out[row, 2] += is_new
-                        out[row, 4] = ends[(upto - 1) & last] - offsets[doc]
-    return offsets.size - 1, rows
+    low, weight = first, 0.0
+    best_low, best, limit = -1, 0.0, 0
+    for high in range(first, last):
+        if best_low >= 0 and places[high] > limit:
+            break
+        weight += weights[postings[high]]
+        while places[high] - places[low] > span:
+            weight -= weights[postings[low]]
+            low += 1
+        if weight >= least and high > low and weight > best:
+            if best_low < 0:
+                limit = places[low] + 2 * span
+            best_low, best = low, weight
+    return best_low, best
 
 
-def search(texts: pa.LargeStringArray, index: Index) -> npt.NDArray[np.int64]:
-    """Rows int64 [n, 5]: document (its ordinal), field, distinct n-grams of the field found, first byte, byte after
-    the last; in the order of documents, fields of a document in no order. Bytes are of the document's own text."""
-    if not len(index.hashes) or not len(texts):
-        return np.zeros((0, 5), np.int64)
+@njit
+def _grown(array, size):  # type: ignore[no-untyped-def]
+    out = np.zeros((max(size, 2 * array.shape[0]), *array.shape[1:]), array.dtype)
+    out[: array.shape[0]] = array
+    return out
+
+
+@njit
+def _judge_piece(doc, piece, start, n, first, last, places, postings, s, index, room, rows, shares, filled):  # type: ignore[no-untyped-def]
+    """Align a piece where its hits gather, from left to right; write the places that tell. (rows, shares, how many)."""
+    begin, end = index.starts[piece], index.ends[piece]
+    length = end - begin
+    span = np.int64(length * 1.3) + 12
+    wanted = Piece(
+        index.codes[begin:end],
+        index.classes[begin:end],
+        index.token_weights[begin:end],
+        index.words[piece],
+        index.numbers[piece],
+    )
+    while True:
+        hit, weight = _best_window(places, postings, index.weights, first, last, span, _SHARE * index.totals[piece])
+        if hit < 0:
+            return rows, shares, filled
+        left = max(0, places[hit] - np.int64(index.places[postings[hit]] * 1.3) - 12)
+        right = min(n, left + np.int64(length * 1.6) + 60)
+        share = weight / index.totals[piece]
+        low, high, evidence = align(wanted, s.codes[left:right], s.tokens.classes[left:right], share, room)
+        label, rule = judge(evidence, index.kinds[piece])
+        behind = places[hit] + span
+        if label != NONE:
+            if filled == shares.size:
+                rows, shares = _grown(rows, 0), _grown(shares, 0)
+            rows[filled, 0], rows[filled, 1], rows[filled, 2], rows[filled, 3] = doc, piece, label, rule
+            rows[filled, 4] = s.tokens.begins[left + low] - start
+            rows[filled, 5] = s.tokens.ends[left + high - 1] - start
+            shares[filled] = evidence.matched
+            filled += 1
+            behind = max(left + high, places[hit] + 1)
+        while first < last and (first <= hit or places[first] < behind):
+            first += 1
+
+
+@njit(_nrt=False)
+def _has_return(data, start, end):  # type: ignore[no-untyped-def]
+    """Whether an indented line of the text begins with `return`, as in a function of Python; elsewhere it ends with `;`."""
+    at = start + 5
+    while at < end:
+        byte = data[at]
+        if byte == 110 and data[at - 1] == 114 and data[at - 2] == 117 and data[at - 3] == 116 and data[at - 4] == 101:
+            before = at - 6
+            while before >= start and (data[before] == 32 or data[before] == 9):
+                before -= 1
+            opens = before < start or (data[before] == 10 and before < at - 6) or data[before] == 58
+            at += 1
+            if opens and data[at - 6] == 114:
+                while at < end and data[at] != 10:
+                    at += 1
+                if data[at - 1] != 59:
+                    return True
+            at += 5
+        elif byte == 114:
+            at += 1
+        elif byte == 117:
+            at += 2
+        elif byte == 116:
+            at += 3
+        elif byte == 101:
+            at += 4
+        else:
+            at += 6
+    return False
+
+
+@njit
+def _search(data, offsets, index, s, room, t, code, names):  # type: ignore[no-untyped-def]
+    """Rows int64 [n, 6] (document, piece, label, rule, first byte, byte after the last), shares of weight float64."""
+    state = np.zeros(STATE_SLOTS, np.int64)
+    rows, shares, filled = np.zeros((64, 6), np.int64), np.zeros(64), 0
+    places, postings = np.zeros(1024, np.int64), np.zeros(1024, np.int64)
+    moment, written = 0, 0
+    for doc in range(offsets.size - 1):
+        start, end = offsets[doc], offsets[doc + 1]
+        if index.is_code and not _has_return(data, start, end):
+            continue
+        state[:] = 0
+        state[AT] = start
+        if index.is_code:
+            state[WRITTEN] = written + NEAR  # further than any name of the text before
+        n = 0
+        while True:
+            if index.is_code:
+                n = scan_code(data, end, n, BUFFER, state, s.tokens, code, names)
+            else:
+                n = scan(data, start, end, n, BUFFER, state, s.tokens, t)
+            count = gram_hashes(s.tokens.hashes, s.tokens.classes, 0, n, index.gram, s.grams)
+            count = _known_grams(s.grams, count, index.filter, index.slots, s.found, s.found_slots)
+            if count >= _LEAST_HITS:
+                moment += 1
+                chosen, touched, hits = _candidates(count, moment, s, index)
+                if hits > places.size:
+                    places, postings = _grown(places, hits), _grown(postings, hits)
+                if chosen:
+                    _gather(count, s, index, places, postings)
+                    for k in range(n):
+                        s.codes[k] = np.uint32(s.tokens.hashes[k] & np.uint64(0xFFFFFFFF))
+                for k in range(touched):
+                    piece = s.touched[k]
+                    if k < chosen:
+                        last = s.starts[piece]
+                        rows, shares, filled = _judge_piece(
+                            doc,
+                            piece,
+                            start,
+                            n,
+                            last - s.hits[piece],
+                            last,
+                            places,
+                            postings,
+                            s,
+                            index,
+                            room,
+                            rows,
+                            shares,
+                            filled,
+                        )
+                    s.hits[piece] = 0
+            if state[AT] >= end:
+                break
+            n = _keep_last(s.tokens, n)
+        if index.is_code:
+            written = state[WRITTEN]
+    return rows[:filled], shares[:filled]
+
+
+@njit
+def _keep_last(tokens, n):  # type: ignore[no-untyped-def]
+    """Move the last OVERLAP tokens to the front; how many there are."""
+    kept = min(n, OVERLAP)
+    for k in range(kept):
+        tokens.hashes[k] = tokens.hashes[n - kept + k]
+        tokens.classes[k] = tokens.classes[n - kept + k]
+        tokens.begins[k] = tokens.begins[n - kept + k]
+        tokens.ends[k] = tokens.ends[n - kept + k]
+    return kept
+
+
+def search(texts: pa.LargeStringArray, lookup: Lookup) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Places of pieces in texts, in no order within a text, seen twice where two looks share them.
+
+    Rows int64 [n, 6]: text (its ordinal), piece, label, rule, first byte, byte after the last, in the text's own bytes;
+    float64 [n]: share of the piece's weight that was found.
+    """
     bounds, data = text_buffers(texts)
-    out = np.empty((max(_ROWS, len(index.items)), 5), np.int64)
-    found, doc = [], 0
-    while doc < len(texts):
-        doc, rows = _search(
-            data, bounds, doc, *fold_tables(), index.hashes, index.starts, index.fields, index.lengths, index.shortest,
-            index.tail_filter, index.gram_filter, len(index.items), BASE, out,
-        )  # fmt: skip
-        found.append(out[:rows].copy())
-    return np.concatenate(found)
-
-
-def leaks(keys: npt.NDArray[np.uint64], texts: pa.LargeStringArray, index: Index, ngram: int) -> dict[str, pa.Table]:
-    """Rows of CONTAMINATION for each set of the index, in key order; `keys` are the documents' ascending keys."""
-    found = search(texts, index)
-    field = found[:, 1]
-    order = np.lexsort((index.codes[field], index.items[field], found[:, 0]))
-    found, field = found[order], field[order]
-    overlap = found[:, 2] / index.totals[field]
-    rule = np.where(index.field_lengths[field] == ngram, f"{ngram}-gram", "short-item")
-    columns = [
-        pa.array(keys[found[:, 0]]),
-        pa.array(index.names).take(pa.array(index.sets[field])) if len(field) else pa.array([], pa.string()),
-        pa.array(index.items[field]),
-        pa.array(FIELDS).take(pa.array(index.codes[field])),
-        pa.array(rule.astype(object), pa.string()),
-        pa.array(overlap),
-        pa.array(found[:, 3]),
-        pa.array(found[:, 4]),
-    ]
-    whole = pa.table(columns, names=CONTAMINATION.schema().names).cast(CONTAMINATION.schema())
-    return {name: whole.filter(pa.array(index.sets[field] == number)) for number, name in enumerate(index.names)}
+    rows, shares = _search(
+        data, bounds, lookup, _scratch(lookup), make_room(), notation(), code_notation(), empty_names()
+    )
+    return rows, shares

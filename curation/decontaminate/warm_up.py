@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import pyarrow as pa
 
-from midmix.curation.decontaminate.index import build_index, set_grams
-from midmix.curation.decontaminate.search import leaks
+from midmix.curation.decontaminate.find import build_index, find_leaks_in
 from midmix.tables import EVALUATION_ITEMS, TEXT
+
+_TEXT = "Anna² has twenty-five apples & sells 3.50 of them <b>to</b> Bertil \\frac12 ** 3 for 12 a piece; how many are left?"
+_CODE = "def f(x):\n    y = 'a' + x.b[0] * 12\n    for z in range(len(y)):\n        y -= [z, x]\n    return y\n"
 
 
 def warm_up() -> None:
     """Find an item in a text."""
-    item = {"set": "s", "role": "benchmark", "item": 0, "question": None, "answer": "one two 3 é", "detectable": True}
-    grams = set_grams(pa.Table.from_pylist([item], EVALUATION_ITEMS.schema()), 3, 2)
-    leaks(np.zeros(1, np.uint64), pa.array(["one two 3 É"], TEXT), build_index({"s": grams}, 2), 3)
+    item: dict[str, Any] = dict.fromkeys(EVALUATION_ITEMS.schema().names)
+    item |= {"set": "s", "role": "benchmark", "item": 0, "question": _TEXT, "answer": _CODE}
+    index = build_index(pa.Table.from_pylist([item], EVALUATION_ITEMS.schema()), ngrams=(3, 5))
+    find_leaks_in(pa.array([_TEXT, _CODE], TEXT), index)

@@ -1,17 +1,17 @@
-"""Leak search against plain Python on random words: counts, places, and that every verbatim leak is found."""
+"""Exact n-grams against plain Python on random words: counts, places, and that every verbatim leak is found."""
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
+
 import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midmix.curation.decontaminate.index import FIELDS, Index, build_index, set_grams
-from midmix.curation.decontaminate.search import leaks
+from midmix.curation.decontaminate.find import Index, build_index, find_leaks_in
 from midmix.tables import EVALUATION_ITEMS, TEXT
 
-NGRAM, MIN_WORDS = 4, 2
+NGRAM = 4
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "dé", "日本", "7"]), max_size=12)
 GAPS = st.sampled_from([" ", ", ", "\n", " “", "_", " = ", "\u00a0"])
 
@@ -26,17 +26,16 @@ def written(draw: st.DrawFn, words: list[str]) -> str:
 
 
 def make_index(fields: list[tuple[list[str] | None, list[str]]]) -> Index:
-    rows = [
-        {"set": "s", "role": "target", "item": i, "question": None if q is None else " ".join(q), "answer": " ".join(a)}
-        | {"detectable": True}
+    empty = dict.fromkeys(EVALUATION_ITEMS.schema().names) | {"set": "s", "role": "target"}
+    rows: list[dict[str, Any]] = [
+        empty | {"item": i, "question": None if q is None else " ".join(q), "answer": " ".join(a)}
         for i, (q, a) in enumerate(fields)
     ]
-    grams = set_grams(pa.Table.from_pylist(rows, EVALUATION_ITEMS.schema()), NGRAM, MIN_WORDS)
-    return build_index({"s": grams}, MIN_WORDS)
+    return build_index(pa.Table.from_pylist(rows, EVALUATION_ITEMS.schema()), ngrams=(NGRAM,), sets=())
 
 
-def ngrams(words: list[str], length: int) -> list[tuple[str, ...]]:
-    return [tuple(words[i : i + length]) for i in range(len(words) - length + 1)]
+def ngrams(words: list[str]) -> list[tuple[str, ...]]:
+    return [tuple(words[i : i + NGRAM]) for i in range(len(words) - NGRAM + 1)]
 
 
 def expected(
@@ -46,12 +45,9 @@ def expected(
     found = {}
     for doc, words in enumerate(documents):
         for item, (question, answer) in enumerate(fields):
-            for name, field in zip(FIELDS, (answer, question), strict=True):
-                length = min(NGRAM, len(field or []))
-                if length < MIN_WORDS:
-                    continue
-                own = set(ngrams(field or [], length))
-                overlap = len(own & set(ngrams(words, length))) / len(own)
+            for name, field in (("answer", answer), ("question", question)):
+                own = set(ngrams(field or []))
+                overlap = len(own & set(ngrams(words))) / max(len(own), 1)
                 if overlap:
                     found[doc, item, name] = overlap
     return found
@@ -62,18 +58,14 @@ def test_overlaps(
     data: st.DataObject, documents: list[list[str]], fields: list[tuple[list[str] | None, list[str]]]
 ) -> None:
     texts = [data.draw(written(words)) for words in documents]
-    table = leaks(np.arange(len(texts), dtype=np.uint64), pa.array(texts, TEXT), make_index(fields), NGRAM)["s"]
-    rows = table.to_pylist()
-    found = {(r["doc"], r["item"], r["field"]): r["overlap"] for r in rows}
+    rows = find_leaks_in(pa.array(texts, TEXT), make_index(fields)).to_pylist()
+    found = {(r["document"], r["item"], r["field"]): r["overlap"] for r in rows}
     assert found == expected(documents, fields)
     assert list(found) == sorted(found)
 
 
 @given(
-    st.data(),
-    WORDS,
-    st.lists(st.sampled_from(["x", "y", "z"]), max_size=6),
-    WORDS.filter(lambda w: len(w) >= MIN_WORDS),
+    st.data(), WORDS, st.lists(st.sampled_from(["x", "y", "z"]), max_size=6), WORDS.filter(lambda w: len(w) >= NGRAM)
 )
 def test_a_verbatim_leak_is_found_where_it_stands(
     data: st.DataObject, before: list[str], between: list[str], answer: list[str]
@@ -82,7 +74,7 @@ def test_a_verbatim_leak_is_found_where_it_stands(
     head = data.draw(written(between))
     body = data.draw(written(answer))
     text = f"{head} {body} {data.draw(written(between))}"
-    [row] = leaks(np.zeros(1, np.uint64), pa.array([text], TEXT), make_index([(None, answer)]), NGRAM)["s"].to_pylist()
+    [row] = find_leaks_in(pa.array([text], TEXT), make_index([(None, answer)])).to_pylist()
     matched = text.encode()[row["start_byte"] : row["end_byte"]].decode()
     assert row["overlap"] == 1.0
     assert matched.lower()[: len(answer[0])] == answer[0]
