@@ -1,6 +1,7 @@
-"""apply: the text of kept documents with the edits in force carried out, once, and checked again.
+"""apply: the text of kept documents with the edits in force and the cuts of `decide` carried out, once, and checked again.
 
-An edit may leave nothing of a document: it is dropped here, with a reason of its own.
+They are united, so what two of them take is taken once. They may leave nothing of a document: it is dropped here, with a
+reason of its own.
 """
 
 from __future__ import annotations
@@ -18,20 +19,20 @@ import pyarrow.parquet as pq
 from midmix.curation.clean import CleanDocuments, clean_documents, is_blank, text_buffers
 from midmix.errors import StepError
 from midmix.step import Context
-from midmix.tables import CURATED, DECISIONS, DOCUMENTS, HASH, LABELS, SPANS
+from midmix.tables import CURATED, CUTS, DECISIONS, DOCUMENTS, HASH, LABELS, SPANS
 from midmix.task import Output, Task
 
-VERSION = 1
+VERSION = 2
 EMPTY = "edit.empty"
 
 
 def run(context: Context) -> None:
-    """Write CURATED, one file per part; only parts whose decisions, spans or labels changed are done again."""
+    """Write CURATED, one file per part; only parts whose decisions, spans, cuts or labels changed are done again."""
     context.per_part(
         apply_part,
         writes=(CURATED,),
         units={"": {"edits": list(context.config.edits)}},
-        reads=(DOCUMENTS, SPANS, DECISIONS),
+        reads=(DOCUMENTS, SPANS, DECISIONS, CUTS),
         groups={"": {LABELS.name: ("kind",)}},
     )
 

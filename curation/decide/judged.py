@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import uuid
 from pathlib import Path
 from types import TracebackType
 
@@ -27,19 +27,20 @@ def _list_of(paths: tuple[Path, ...]) -> str:
 class JudgedParts:
     """A DuckDB connection whose views `documents`, `scores`, `labels` and `judged` show one part. A context manager.
 
-    Memory is bounded by `memory_bytes` and by one part, never by the tables: DuckDB spills to `scratch`.
+    Memory is bounded by `memory_bytes` and by one part, never by the tables: DuckDB spills to `scratch`. Of scores and
+    labels those column groups alone are read that `sql`, what will be asked, may name; the others' columns are NULL.
     """
 
-    def __init__(self, folder: Path, config: Config, *, memory_bytes: int, scratch: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, config: Config, *, sql: str, memory_bytes: int, scratch: Path) -> None:
+        self._folder, self._sql = folder, sql.lower()
         self._grouped = (scores_of(config), labels_of(config))
         self._judged_sql = judged_view_sql(config)
         self._manifests = {t.name: load_manifest(folder, t.name) for t in (DOCUMENTS, *self._grouped)}
         self.connection = duckdb.connect(":memory:")
         self.connection.execute("SET threads = 1")
         self.connection.execute(f"SET memory_limit = '{max(memory_bytes, 64 << 20)}B'")
-        # One spill folder per process: the names of spilled files are the same in each.
-        spill = str(scratch / f"duckdb-{os.getpid()}").replace("'", "''")
+        # A spill folder of its own: the names of spilled files are the same in every process.
+        spill = str(scratch / f"duckdb-{uuid.uuid4().hex}").replace("'", "''")
         self.connection.execute(f"SET temp_directory = '{spill}'")
         for table in (PARTS, SOURCES):
             self.connection.register(table.name, read_table(folder, table))
@@ -76,6 +77,10 @@ class JudgedParts:
         keys = document_keys(self.document_files(part))
         joins, columns = [], ["d.doc"]
         for group in table.groups:
+            fields = [field for field in table.schema(group) if field.name != "doc"]
+            if not any(field.name.lower() in self._sql for field in fields):
+                columns += map(sql_null, fields)
+                continue
             found = sum(f.rows for f in manifest.by_part.get(part, []) if f.unit == group)
             paths = manifest.paths(self._folder, part=part, unit=group)
             if (found != rows and (paths or table.name == SCORES.name)) or (
@@ -85,7 +90,6 @@ class JudgedParts:
                     f"part {part}: {table.name}, group {group!r} has {found} rows for {rows} documents, or others' rows; "
                     f"run the steps from '{'score' if table.name == SCORES.name else 'classify'}' again"
                 )
-            fields = [field for field in table.schema(group) if field.name != "doc"]
             if paths:
                 joins.append(f"POSITIONAL JOIN read_parquet({_list_of(paths)}) AS {group}_")
             columns += [f"{group}_.{field.name}" if paths else sql_null(field) for field in fields]

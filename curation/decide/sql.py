@@ -139,6 +139,18 @@ SELECT source, kind, rule, count(*) AS fired_docs, count(*) FILTER (alone) AS on
   CAST(coalesce(sum(num_bytes) FILTER (alone), 0) AS BIGINT) AS bytes,
   CAST(round(coalesce(sum(num_bytes) FILTER (alone), 0) / any_value(size.bytes_per_token)) AS BIGINT) AS tokens_estimated
 FROM fired, size GROUP BY ALL"""
+_DUPLICATE_LOSSES = """
+WITH size AS (
+  SELECT coalesce(sum(num_bytes) / nullif(sum(num_tokens), 0), {bytes_per_token}) AS bytes_per_token
+  FROM tokens WHERE tokenizer = 'main'
+), dropped AS (
+  SELECT a.source, b.source AS kept_source, d.relation, t.num_bytes
+  FROM decisions d JOIN stored_documents t USING (doc) JOIN parts a ON a.part = CAST(d.doc >> 32 AS BIGINT)
+  JOIN parts b ON b.part = CAST(d.repeats >> 32 AS BIGINT)
+)
+SELECT source, kept_source, relation, count(*) AS docs, CAST(sum(num_bytes) AS BIGINT) AS bytes,
+  CAST(round(sum(num_bytes) / any_value(size.bytes_per_token)) AS BIGINT) AS tokens_estimated
+FROM dropped, size GROUP BY ALL"""
 # Of common tokenizers on English prose; used until the run's own tokens say better.
 BYTES_PER_TOKEN = 4.0
 
@@ -152,10 +164,13 @@ def checked_rules(config: Config) -> RulesByKind:
 
 
 def views_sql(config: Config) -> dict[str, str]:
-    """The views that rest on rules: rules, all_rules, rule_effect. Raises ConfigError on an unknown rule set or rule."""
+    """The views about verdicts: rules, all_rules, rule_effect, duplicates, duplicate_losses. Raises ConfigError on an unknown rule set or rule."""
     rules = checked_rules(config)
     return {
         "rules": rules_sql(rules),
         "all_rules": all_rules_sql(every_rule(config), rules),
         "rule_effect": _RULE_EFFECT.format(bytes_per_token=BYTES_PER_TOKEN),
+        "duplicates": "SELECT doc, cluster, cluster_size, repeats, relation, jaccard, containment, cosine FROM decisions "
+        "WHERE cluster IS NOT NULL",
+        "duplicate_losses": _DUPLICATE_LOSSES.format(bytes_per_token=BYTES_PER_TOKEN),
     }

@@ -11,37 +11,77 @@ from collections import Counter, defaultdict
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from midmix.curation.decide.duplicates import duplicate_settings
+from midmix.curation.decide.leaks import leak_settings
+from midmix.curation.decide.passages import cut_passages, cut_units
 from midmix.curation.decide.resolve import rules_as_settings
 from midmix.curation.decide.sql import checked_rules
 from midmix.curation.decide.verdicts import decide_parts
 from midmix.step import Context
-from midmix.tables import CONTAMINATION, DECISIONS, DOCUMENTS, LABELS, PAIRS, PARTS, SCORES, SOURCES
+from midmix.tables import (
+    CONTAMINATION,
+    CUTS,
+    DECISIONS,
+    DOCUMENTS,
+    EVALUATION_ITEMS,
+    LABELS,
+    PAIRS,
+    PARTS,
+    REPEATED_PASSAGES,
+    SCORES,
+    SEMANTIC_PAIRS,
+    SOURCES,
+    SURVIVOR_SCORES,
+)
 from midmix.task import Output, Task
 
-VERSION = 2
+VERSION = 3
 
 
 def run(context: Context) -> None:
-    """Write DECISIONS. Raises ConfigError on unknown rule sets, rules or thresholds."""
+    """Write DECISIONS and CUTS. Raises ConfigError on unknown rule sets, rules or thresholds."""
     config = context.config
     rules = checked_rules(config)
     context.gather(
         decide,
-        writes=(DECISIONS,),
-        settings={"rules": rules_as_settings(rules), "min_overlap": config.leaks.min_overlap},
-        reads=(DOCUMENTS, SCORES, LABELS, PAIRS, CONTAMINATION, PARTS, SOURCES),
+        writes=(DECISIONS, CUTS),
+        settings={
+            "rules": rules_as_settings(rules),
+            "leaks": leak_settings(config),
+            "duplicates": duplicate_settings(config),
+        },
+        reads=(
+            DOCUMENTS,
+            SCORES,
+            LABELS,
+            SURVIVOR_SCORES,
+            PAIRS,
+            SEMANTIC_PAIRS,
+            EVALUATION_ITEMS,
+            CONTAMINATION,
+            PARTS,
+            SOURCES,
+        ),
         extra=(config, rules, context.parts),
+    )
+    context.gather(
+        cut_passages,
+        writes=(CUTS,),
+        settings={"units": cut_units(config)},
+        reads=(DECISIONS, REPEATED_PASSAGES, DOCUMENTS, SURVIVOR_SCORES, PARTS, SOURCES),
     )
 
 
 def decide(task: Task, output: Output) -> None:
-    """Write DECISIONS part by part."""
+    """Write DECISIONS and CUTS part by part."""
     config, rules, parts = task.extra
     ledger = _Ledger()
     memory = task.memory_bytes
-    for part, decisions in decide_parts(task.folder, config, rules, parts, memory_bytes=memory, scratch=task.scratch):
-        ledger.add(part.source, decisions)
-        output.table(DECISIONS, decisions.select(DECISIONS.schema().names), part=part.id)
+    for decided in decide_parts(task.folder, config, rules, parts, memory_bytes=memory, scratch=task.scratch):
+        ledger.add(decided.part.source, decided.decisions)
+        output.table(DECISIONS, decided.decisions.select(DECISIONS.schema().names), part=decided.part.id)
+        if decided.cuts.num_rows:
+            output.table(CUTS, decided.cuts, part=decided.part.id)
     ledger.write(output)
 
 

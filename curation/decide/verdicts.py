@@ -6,7 +6,8 @@ It reads tables alone, never text. Memory is bounded by one part's columns and b
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
@@ -15,31 +16,39 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.feather
-import pyarrow.parquet as pq
 
 from midmix.artifact import load_manifest
 from midmix.config import Config
-from midmix.curation.decide.duplicates import DuplicatePairs, load_pairs, repeats_of_part
-from midmix.curation.decide.judged import JudgedParts, files_of_part
+from midmix.curation.decide.cuts import cuts_of_part
+from midmix.curation.decide.duplicates import DuplicatePairs, choose, load_pairs, number_sources, repeats_of_part
+from midmix.curation.decide.judged import JudgedParts
+from midmix.curation.decide.leaks import LeakPolicies, mask_cuts
 from midmix.curation.decide.resolve import RulesByKind
 from midmix.curation.decide.sql import fired_sql
 from midmix.curation.dedup.exchange import Workspace
-from midmix.curation.dedup.survivors import choose_survivors, survivor_order
 from midmix.errors import ConfigError, StepError
 from midmix.parts import Part, document_keys
-from midmix.tables import CONTAMINATION, DOCUMENTS, PAIRS, PARTS, SOURCES
+from midmix.tables import DOCUMENTS, PAIRS, PARTS, SEMANTIC_PAIRS, SOURCES, SURVIVOR_SCORES
 
 # After the rules the leaks by name, duplicates last: the first in the list is the reason.
 _DECISIONS_SQL = """
 WITH leaks AS (
-  SELECT doc, list(DISTINCT 'leak.' || "set" ORDER BY 'leak.' || "set") AS reasons FROM leaked GROUP BY doc
+  SELECT doc, list(DISTINCT reason ORDER BY reason) AS reasons FROM leaked GROUP BY doc
 ), judged AS (
-  SELECT f.doc, f.source, f.num_bytes, r.repeats, r.jaccard, r.cluster,
+  SELECT f.source, f.num_bytes, r.* EXCLUDE (doc, reason), f.doc,
     list_concat(f.fired, coalesce(l.reasons, []), CASE WHEN r.reason IS NULL THEN [] ELSE [r.reason] END) AS fired
   FROM fired f LEFT JOIN leaks l USING (doc) LEFT JOIN repeats r USING (doc)
 )
-SELECT doc, len(fired) = 0 AS keep, fired[1] AS reason, fired, repeats, jaccard, cluster, source, num_bytes
-FROM judged ORDER BY doc"""
+SELECT *, len(fired) = 0 AS keep, fired[1] AS reason FROM judged ORDER BY doc"""
+
+
+@dataclass(frozen=True)
+class Decided:
+    """One part: the columns of DECISIONS with source and num_bytes beside them, and rows of CUTS, both by key."""
+
+    part: Part
+    decisions: pa.Table
+    cuts: pa.Table
 
 
 def decide_parts(
@@ -50,46 +59,40 @@ def decide_parts(
     *,
     memory_bytes: int,
     scratch: Path,
-) -> Iterator[tuple[Part, pa.Table]]:
-    """For every part with documents the columns of DECISIONS, with source and num_bytes beside them, by key.
+) -> Iterator[Decided]:
+    """Every part with documents, one after the other.
 
     Raises StepError when a document lacks a score.
     """
     scratch.mkdir(parents=True, exist_ok=True)
-    files = {
-        table.name: load_manifest(folder, table.name).paths(folder) for table in (PAIRS, DOCUMENTS, PARTS, SOURCES)
-    }
+    tables = (PAIRS, SEMANTIC_PAIRS, DOCUMENTS, PARTS, SOURCES, SURVIVOR_SCORES)
+    files = {table.name: load_manifest(folder, table.name).paths(folder) for table in tables}
     with (
         tempfile.TemporaryDirectory(prefix="decide-", dir=scratch) as name,
-        JudgedParts(folder, config, memory_bytes=memory_bytes // 2, scratch=scratch) as judged,
+        JudgedParts(folder, config, sql=fired_sql(rules), memory_bytes=memory_bytes // 2, scratch=scratch) as judged,
     ):
         work = Workspace(Path(name), memory_bytes // 4)
-        pairs = load_pairs(files[PAIRS.name], 1 + max((part.id for part in parts), default=0), work)
-        verdicts = _Verdicts(folder, judged, work.folder, rules, config.leaks.min_overlap)
+        pairs = load_pairs(
+            (*files[PAIRS.name], *files[SEMANTIC_PAIRS.name]), 1 + max((part.id for part in parts), default=0), work
+        )
+        verdicts = _Verdicts(judged, LeakPolicies(folder, config), work.folder, rules)
         passed = work.array("passed", np.bool_, len(pairs.documents))
         for part in parts:
             verdicts.judge(part, pairs, passed)
-        order = survivor_order(judged.connection, pairs.documents, work, **_paths(files))
-        survivors = choose_survivors(order, passed, pairs.batches, work)
+        sources = number_sources(config, parts)
+        survivors = choose(judged.connection, config, sources, pairs, passed, files, work)
         for part in parts:
-            decisions = verdicts.decide(part, repeats_of_part(pairs, survivors, part.id))
-            if decisions is not None:
-                yield part, decisions
-
-
-def _paths(files: Mapping[str, tuple[Path, ...]]) -> dict[str, tuple[Path, ...]]:
-    return {table.name: files[table.name] for table in (DOCUMENTS, PARTS, SOURCES)}
+            decided = verdicts.decide(part, repeats_of_part(pairs, survivors, part.id))
+            if decided is not None:
+                yield decided
 
 
 class _Verdicts:
     """Verdicts of one part at a time: first by rules and leaks, kept on disk; then with what repeats what."""
 
-    def __init__(
-        self, folder: Path, judged: JudgedParts, scratch: Path, rules: RulesByKind, min_overlap: float
-    ) -> None:
-        self._folder, self._judged, self._scratch = folder, judged, scratch
-        self._rules, self._fired_sql, self._min_overlap = rules, fired_sql(rules), min_overlap
-        self._contamination = load_manifest(folder, CONTAMINATION.name)
+    def __init__(self, judged: JudgedParts, leaks: LeakPolicies, scratch: Path, rules: RulesByKind) -> None:
+        self._judged, self._leaks, self._scratch = judged, leaks, scratch
+        self._rules, self._fired_sql = rules, fired_sql(rules)
 
     def judge(self, part: Part, pairs: DuplicatePairs, passed: npt.NDArray[np.bool_]) -> None:
         """Evaluate the rules; set `passed` of those documents with a pair that nothing speaks against."""
@@ -104,7 +107,7 @@ class _Verdicts:
         pa.feather.write_feather(fired, self._file(part), compression="uncompressed")
         keys = fired.column("doc").to_numpy()
         clear = pc.equal(pc.list_value_length(fired.column("fired")), 0).to_numpy()
-        clear &= ~np.isin(keys, self._leaked(part).column("doc").to_numpy())
+        clear &= ~np.isin(keys, self._leaks.of_part(part.id)["drop"].column("doc").to_numpy())
         first, last = pairs.span(part.id)
         passed[first:last] = clear[np.searchsorted(keys, pairs.documents[first:last])]
 
@@ -120,17 +123,19 @@ class _Verdicts:
                         f"{str(fault).splitlines()[0][:300]}. Where a value may not fit, write TRY_CAST or a CASE."
                     ) from None
 
-    def decide(self, part: Part, repeats: pa.Table) -> pa.Table | None:
-        """DECISIONS of the part, with source and num_bytes; None where it has no documents."""
+    def decide(self, part: Part, repeats: pa.Table) -> Decided | None:
+        """The verdicts on a part; None where it has no documents."""
         if not self._judged.document_files(part.id):
             return None
+        leaks = self._leaks.of_part(part.id)
         for name, data in (
             ("fired", pa.feather.read_table(self._file(part))),
-            ("leaked", self._leaked(part)),
+            ("leaked", leaks["drop"]),
             ("repeats", repeats),
         ):
             self._judged.connection.register(name, data)
-        return self._judged.table(_DECISIONS_SQL)
+        decisions = self._judged.table(_DECISIONS_SQL)
+        return Decided(part, decisions, cuts_of_part(decisions, mask_cuts(leaks["mask"])))
 
     def _check(self, part: Part, fired: pa.Table) -> None:
         keys = document_keys(self._judged.document_files(part.id))
@@ -139,16 +144,6 @@ class _Verdicts:
                 f"part {part.id}: {len(keys)} documents got {fired.num_rows} verdicts, and each must get one. "
                 f"Run the steps from 'score' again with --rerun."
             )
-
-    def _leaked(self, part: Part) -> pa.Table:
-        """(doc, set) of the part's contamination at or over the least overlap."""
-        columns = ["doc", "set", "overlap"]
-        tables = [CONTAMINATION.schema().empty_table().select(columns)]
-        files = files_of_part(self._folder, self._contamination, part.id)
-        found = pa.concat_tables([*tables, *(pq.read_table(file, columns=columns) for file in files)])
-        of_part = found.column("doc").to_numpy() >> np.uint64(32) == part.id
-        enough = found.column("overlap").to_numpy() >= self._min_overlap
-        return found.filter(pa.array(of_part & enough)).select(["doc", "set"])
 
     def _file(self, part: Part) -> Path:
         return self._scratch / f"{part.item}.arrow"

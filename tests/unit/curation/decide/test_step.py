@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from midmix.artifact import load_manifest, publish
 from midmix.curation.decide import step
 from midmix.curation.dedup import exchange
 from midmix.errors import StepError
-from midmix.tables import DECISIONS, DROPS, LEDGER, SCORES, format_key
+from midmix.tables import CUTS, DECISIONS, DROPS, LEDGER, SCORES, doc_key, format_key
 
 MakeRun = Callable[..., Any]
 
@@ -22,9 +23,16 @@ def verdicts(run: Any) -> dict[str, tuple[str | None, list[str], str | None, flo
     for row in run.rows(DECISIONS):
         assert row["keep"] == (row["reason"] is None)
         assert row["reason"] == (row["fired"][0] if row["fired"] else None)
+        assert (row["repeats"] is None) == (row["relation"] is None)
+        assert (row["cluster"] is None) == (row["cluster_size"] is None)
         names = [None if row[c] is None else format_key(row[c]) for c in ("repeats", "cluster")]
         found[format_key(row["doc"])] = (row["reason"], row["fired"], names[0], row["jaccard"], names[1])
     return found
+
+
+def reasons(run: Any) -> dict[str, str | None]:
+    """Key to reason."""
+    return {key: found[0] for key, found in verdicts(run).items()}
 
 
 def test_rules_then_leaks_then_duplicates(make_run: MakeRun, part: Any) -> None:
@@ -36,7 +44,12 @@ def test_rules_then_leaks_then_duplicates(make_run: MakeRun, part: Any) -> None:
         parts,
         sources={"web": "prose"},
         pairs=[("0:1", "0:0", "near", 0.9), ("0:2", "0:0", "near", 0.85), ("0:2", "0:1", "near", 0.8)],
-        leaks=[("1:0", "gsm8k", 0.7), ("1:0", "arc", 1.0), ("1:0", "arc", 0.9), ("1:1", "arc", 0.49)],
+        leaks=[
+            ("1:0", "gsm8k", {}),
+            ("1:0", "arc", {}),
+            ("1:0", "arc", {"item": 1}),
+            ("1:1", "arc", {"label": "variant"}),
+        ],
     )
     run.run(step, "decide")
     assert verdicts(run) == {
@@ -54,15 +67,162 @@ def test_rules_then_leaks_then_duplicates(make_run: MakeRun, part: Any) -> None:
     }
 
 
-def test_a_leak_at_the_least_overlap_drops_and_frees_its_duplicate(make_run: MakeRun, part: Any) -> None:
+def test_a_leak_frees_its_duplicate(make_run: MakeRun, part: Any) -> None:
     run = make_run(
         {0: part("web", ["same", "same"])},
         sources={"web": "prose"},
         pairs=[("0:1", "0:0", "exact", 1.0)],
-        leaks=[("0:0", "arc", 0.5)],
+        leaks=[("0:0", "arc", {})],
     )
     run.run(step, "decide")
-    assert {k: v[0] for k, v in verdicts(run).items()} == {"0:0": "leak.arc", "0:1": None}
+    assert reasons(run) == {"0:0": "leak.arc", "0:1": None}
+
+
+def test_relations_and_sizes_are_said(make_run: MakeRun, part: Any) -> None:
+    run = make_run(
+        {0: part("web", ["long" * 9, "long" * 8, "lon" * 9, "lon" * 9, "page", "1 xxx", "2 xxx", "one x"])},
+        sources={"web": "prose"},
+        pairs=[
+            ("0:1", "0:0", "near", 0.9, 0.95), ("0:2", "0:0", "contained", 0.7, 0.99), ("0:3", "0:2", "exact", 1.0),
+            ("0:4", "0:0", "url", None), ("0:6", "0:5", "template", None),
+        ],
+        semantic=[("0:7", "0:5", 0.97), ("0:6", "0:5", 0.99)],
+    )  # fmt: skip
+    run.run(step, "decide")
+    rows = {format_key(r["doc"]): r for r in run.rows(DECISIONS)}
+    names = (
+        "reason",
+        "relation",
+        "jaccard",
+        "containment",
+        "cosine",
+        "cluster",
+        "cluster_size",
+        "template",
+        "template_size",
+    )
+    found = {key: tuple(row[name] for name in names) for key, row in rows.items()}
+    first, framed = doc_key(0, 0), doc_key(0, 5)
+    assert found == {
+        "0:0": (None, None, None, None, None, first, 5, None, None),
+        "0:1": ("duplicate.near", "near", 0.9, 0.95, None, first, 5, None, None),
+        "0:2": ("duplicate.contained", "contained", 0.7, 0.99, None, first, 5, None, None),
+        "0:3": ("duplicate.contained", "contained", 0.7, 0.99, None, first, 5, None, None),
+        "0:4": ("duplicate.url", "url", None, None, None, first, 5, None, None),
+        "0:5": (None, None, None, None, None, framed, 2, framed, 2),
+        "0:6": (None, None, None, None, None, None, None, framed, 2),
+        "0:7": ("duplicate.semantic", "semantic", None, None, 0.97, framed, 2, None, None),
+    }
+
+
+def test_a_contained_text_stays_where_what_contains_it_comes_later(make_run: MakeRun, part: Any) -> None:
+    run = make_run(
+        {0: part("books", ["short"]), 1: part("web", ["short, and more"])},
+        sources={"books": "prose", "web": "prose"},
+        pairs=[("1:0", "0:0", "contains", 0.3, 1.0)],
+    )
+    run.run(step, "decide")
+    assert reasons(run) == {"0:0": None, "1:0": None}
+
+
+@pytest.mark.parametrize(
+    ("dedup", "dropped"),
+    [
+        ({"web": {}}, {"0:1", "1:0", "1:1"}),
+        ({"web": {"copies": 2}}, {"1:0", "1:1"}),
+        ({"web": {"scope": "within"}, "forum": {"scope": "within"}}, {"0:1", "1:1"}),
+        ({"web": {"scope": "within"}, "forum": {"scope": "within", "copies": 2}}, {"0:1"}),
+        ({"web": {"scope": "across"}, "forum": {"scope": "across"}}, {"1:0", "1:1"}),
+        ({"web": {"scope": "nowhere"}, "forum": {"copies": 3}}, {"1:1"}),
+        ({"web": {"scope": "nowhere"}, "forum": {"scope": "nowhere"}}, set()),
+    ],
+)
+def test_scope_and_copies_are_per_source(
+    make_run: MakeRun, part: Any, dedup: dict[str, Any], dropped: set[str]
+) -> None:
+    run = make_run(
+        {0: part("web", ["same", "same"]), 1: part("forum", ["same", "same"])},
+        sources={"web": "prose", "forum": "prose"},
+        pairs=[(key, "0:0", "exact", 1.0) for key in ("0:1", "1:0", "1:1")],
+        dedup_of=dedup,
+    )
+    run.run(step, "decide")
+    assert {key for key, reason in reasons(run).items() if reason} == dropped
+
+
+@pytest.mark.parametrize(
+    ("templates", "expected"),
+    [
+        ({"policy": "keep"}, [None] * 5),
+        ({"policy": "cap", "cap": 2}, [None, None, "template.cap", "template.cap", None]),
+        ({"policy": "thin", "exponent": 0.0}, [None, "template.thin", "template.thin", "template.thin", None]),
+        ({"policy": "thin", "exponent": 0.5}, [None, None, "template.thin", "template.thin", None]),
+    ],
+)
+def test_templates_are_kept_capped_or_thinned(
+    make_run: MakeRun, part: Any, templates: dict[str, Any], expected: list[str | None]
+) -> None:
+    run = make_run(
+        {0: part("web", ["x 1", "x 2", "x 3", "x 4", "y"])},
+        sources={"web": "math"},
+        dedup={"templates": templates},
+        pairs=[(f"0:{row}", "0:0", "template", None) for row in (1, 2, 3)],
+    )
+    run.run(step, "decide")
+    # All are of one length, so both the survivor order and thinning go by content hash.
+    hashes = sorted((hashlib.blake2b(f"x {row + 1}".encode(), digest_size=16).digest(), row) for row in range(4))
+    order = [row for _, row in hashes] + [4]
+    found = list(reasons(run).values())
+    assert [found[row] for row in order] == expected
+
+
+@pytest.mark.parametrize(
+    ("columns", "leaks", "reason", "cut"),
+    [
+        ({}, {}, "leak.arc", None),
+        ({}, {"policy": "mark"}, None, None),
+        ({}, {"policy": "mask"}, None, (2, 7, "leak.arc", "[masked]")),
+        ({"label": "variant"}, {}, None, None),
+        ({"label": "variant"}, {"variants": "drop"}, "variant.arc", None),
+        ({"label": "variant"}, {"variants": "mask", "policy": "mark"}, None, (2, 7, "variant.arc", "[masked]")),
+        ({"layer": "13-gram", "overlap": 0.9}, {}, None, None),
+        ({"layer": "13-gram", "overlap": 0.5}, {"ngrams": {13: "drop"}}, "leak.arc", None),
+        ({"layer": "13-gram", "overlap": 0.49}, {"ngrams": {13: "drop"}}, None, None),
+        ({"layer": "13-gram", "overlap": 0.49}, {"ngrams": {13: "drop"}, "min_overlap": 0.4}, "leak.arc", None),
+        ({"layer": "8-gram"}, {"ngrams": {13: "drop", 8: "mask"}}, None, (2, 7, "leak.arc", "[masked]")),
+        ({"overlap": 0.1}, {}, "leak.arc", None),
+        ({"item": 7}, {}, None, None),
+        ({"item": 7, "layer": "8-gram"}, {"ngrams": {8: "drop"}}, None, None),
+    ],
+)
+def test_policies_on_leaks(
+    make_run: MakeRun, part: Any, columns: dict[str, Any], leaks: dict[str, Any], reason: str | None, cut: Any
+) -> None:
+    """Item 7 is of a split that may be kept."""
+    run = make_run(
+        {0: part("web", ["an item and more"])},
+        sources={"web": "prose"},
+        leaks=[("0:0", "arc", {"start_byte": 2, "end_byte": 7, **columns})],
+        items=[("arc", 0, "test"), ("arc", 7, "train")],
+        benchmarks={"arc": {"path": "arc.jsonl", "keep": ["train"]}},
+        config_leaks=leaks,
+    )
+    run.run(step, "decide")
+    assert reasons(run) == {"0:0": reason}
+    rows = [tuple(r[c] for c in ("start_byte", "end_byte", "reason", "replacement")) for r in run.rows(CUTS)]
+    assert rows == ([cut] if cut else [])
+
+
+def test_only_kept_documents_are_cut_each_place_once(make_run: MakeRun, part: Any) -> None:
+    run = make_run(
+        {0: part("web", ["same", "same", "x"])},
+        sources={"web": "prose"},
+        pairs=[("0:1", "0:0", "exact", 1.0)],
+        leaks=[(doc, "arc", {"item": item}) for doc in ("0:0", "0:1", "0:2") for item in (0, 1)],
+        config_leaks={"policy": "mask"},
+    )
+    run.run(step, "decide")
+    assert [format_key(row["doc"]) for row in run.rows(CUTS)] == ["0:0", "0:2"]
 
 
 def test_survivor_follows_the_declared_order_of_sources(make_run: MakeRun, part: Any) -> None:
