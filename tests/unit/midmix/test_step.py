@@ -177,6 +177,35 @@ def test_an_artefact_is_made_once_and_never_trained_again_silently(tmp_path: Pat
     assert (row["trained_on"], row["quality"], json.loads(row["record"])["made"]) == (["a"], 0.9, {"documents": 3})
 
 
+class LatePool(InlinePool):
+    """Tasks are done, and then a rank of an earlier, killed run puts its records in the place of theirs."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.late = {path: path.read_bytes() for path in (folder / "records").rglob("*.json")}
+
+    def map(self, function: Callable[..., None], calls: Sequence[tuple[Any, ...]], **options: Any) -> None:
+        super().map(function, calls, **options)
+        for path, record in self.late.items():
+            path.write_bytes(record)
+
+
+def test_a_late_record_of_an_earlier_run_is_never_published_and_costs_its_work_alone(tmp_path: Path) -> None:
+    publish_parts(tmp_path, {0: "h0", 1: "h1"})
+    do(context(tmp_path, InlinePool()), {"one": {"n": 1}})
+    before = load_manifest(tmp_path, "spans")
+    late = LatePool(tmp_path)
+    with pytest.raises(StepError, match="finished without a record of its own; run it again"):
+        do(context(tmp_path, late, rerun=True), {"one": {"n": 2}})
+    assert late.calls == 2 and load_manifest(tmp_path, "spans") == before
+    again = InlinePool()
+    do(context(tmp_path, again, rerun=True), {"one": {"n": 2}})
+    assert again.calls == 2
+    do(context(tmp_path, again), {"one": {"n": 2}})
+    assert again.calls == 2
+
+
 def test_a_fingerprint_does_not_depend_on_the_order_of_keys() -> None:
     assert fingerprint({"a": 1, "b": [2]}) == fingerprint({"b": [2], "a": 1})
     assert fingerprint({"a": 1}) != fingerprint({"a": 2})

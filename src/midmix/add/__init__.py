@@ -1,0 +1,1 @@
+"""A newcomer among the sources of a run: previewed in a layer of its own, then taken in."""
