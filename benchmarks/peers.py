@@ -45,7 +45,7 @@ def signatures(texts: list[str]) -> tuple[Callable[[], object], Callable[[], obj
     from midmix.curation.dedup.signatures import sign
 
     column, keys = pa.array(texts, pa.large_string()), np.arange(len(texts), dtype=np.uint64)
-    settings = signature_settings(Dedup())
+    settings = signature_settings(Dedup(), "prose")
     peer = MinhashDedupSignature(tempfile.mkdtemp(), MinhashConfig())
 
     def theirs() -> object:
