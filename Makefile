@@ -24,7 +24,7 @@ $(READY): constraints.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	@# The exact torch first: where only its CPU build is offered, a range would bring gigabytes of CUDA.
 	$(BIN)/python -m pip install --quiet -c constraints.txt $$(grep '^torch==' constraints.txt) hatchling
-	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[dev,trainers]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e '.[benchmarks,dev,trainers]'
 	$(BIN)/python -m midmix.jit
 	@touch $@
 

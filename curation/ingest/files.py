@@ -13,11 +13,20 @@ from typing import Any
 from midmix.artifact import sha256_of, write_json
 from midmix.config import Config, Source
 from midmix.errors import ConfigError, InputError
+from midmix.layer import base_of
 
 PARQUET = (".parquet", ".pq")
 JSONL = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".ndjson", ".ndjson.gz", ".ndjson.zst")
 
-RUN_FOLDERS = ("data", "export", "records", "scratch", "state", "tables")  # of a run that lies below its own source
+RUN_FOLDERS = (
+    "data",
+    "export",
+    "previews",
+    "records",
+    "scratch",
+    "state",
+    "tables",
+)  # of a run that lies below its own source
 
 
 @dataclass(frozen=True)
@@ -156,7 +165,8 @@ def _remote_identity(location: str) -> tuple[int, str]:
 def raw_files(config: Config, folder: Path) -> list[RawFile]:
     """Every file of every source, in the config's order of sources and then by path, with its identity."""
     identities = Identities(folder)
-    own = tuple(os.path.realpath(folder / name) + os.sep for name in RUN_FOLDERS)
+    runs = (folder, base_of(folder) or folder)
+    own = tuple(os.path.realpath(run / name) + os.sep for run in runs for name in RUN_FOLDERS)
     files = [
         RawFile(name, path, location, *identities.identify(location))
         for name, source in config.sources.items()

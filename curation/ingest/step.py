@@ -16,6 +16,7 @@ from midmix.curation.ingest.cut import cut_file
 from midmix.curation.ingest.documents import read_part
 from midmix.curation.ingest.files import RawFile, as_settings, raw_files
 from midmix.errors import InputError
+from midmix.layer import locate, path_in_run
 from midmix.parts import load_parts
 from midmix.step import Context
 from midmix.tables import COPIES, DOCUMENTS, PARTS, QUARANTINE, SOURCES
@@ -62,7 +63,7 @@ def _convert(context: Context, files: list[RawFile]) -> dict[tuple[str, str], st
         extra={name: (f.location, sources[f.source]) for name, f in named.items()},
     )
     stored = load_manifest(context.folder, COPIES.name).attachments
-    return {(f.source, f.path): stored[f"{name}.parquet"] for name, f in named.items()}
+    return {(f.source, f.path): path_in_run(stored[f"{name}.parquet"]) for name, f in named.items()}
 
 
 def _columns(config: Config, source: Source, converted: bool) -> dict[str, Any]:
@@ -122,7 +123,7 @@ def cut_parts(task: Task, output: Output) -> None:
         column = "text" if stored else sources[file["source"]]["text_column"]
         old = known.get((file["source"], file["path"], file["hash"], column, stored))
         if old is None:
-            place = str(task.folder / stored) if stored else location
+            place = str(locate(task.folder, stored)) if stored else location
             try:
                 cuts = cut_file(place, column, task.settings["part_bytes"])
             except InputError as error:

@@ -9,7 +9,7 @@ from midmix.curation.recall.loop import Recall, recall
 from midmix.curation.recall.report import closing_lines, round_line
 from midmix.curation.recall.settings import RecallSettings
 from midmix.errors import InputError
-from midmix.pool import Pool
+from midmix.execution.local import LocalPool
 from midmix.progress import Progress
 from midmix.run import open_run
 from midmix.writer import only_writer
@@ -31,7 +31,7 @@ def run_recall(
     progress = Progress(folder, quiet=quiet)
     with (
         only_writer(folder) as locks,
-        Pool(workers or os.cpu_count() or 1, progress, locks, debug=debug) as pool,
+        LocalPool(workers or os.cpu_count() or 1, progress, locks, debug=debug) as pool,
     ):
         made = recall(run, settings, folder, pool, said=lambda done: progress.say(round_line(done)))
     for line in closing_lines(made, folder):

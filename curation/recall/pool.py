@@ -39,7 +39,7 @@ def find_candidates(run: Run, settings: RecallSettings) -> Candidates:
     """The documents that the settings name. Raises ConfigError on bad SQL, InputError where positives are too few."""
     rows = run.sql(
         f"""SELECT doc, content_hash, num_bytes, coalesce(CAST(({settings.group}) AS VARCHAR), '') AS "group",
-          coalesce(({settings.positive}), false) AS positive, doc IN (SELECT doc FROM contamination) AS leaked
+          coalesce(({settings.positive}), false) AS positive, doc IN (SELECT doc FROM contamination WHERE label = 'leak') AS leaked
         FROM judged WHERE ({settings.pool}) OR ({settings.positive})
         QUALIFY row_number() OVER (PARTITION BY content_hash ORDER BY doc) = 1 ORDER BY content_hash"""
     ).to_arrow_table()

@@ -49,7 +49,8 @@ def scatter(task: Task, exchange: Exchange) -> list[Group]:
     domains = parse_domains(config.domains, judged_schema(config))
     ranks = _part_ranks(task.folder)
     groups: set[Group] = set()
-    judged = JudgedParts(task.folder, config, memory_bytes=task.memory_bytes, scratch=task.scratch)
+    asked = " ".join(domain.sql for domain in domains)
+    judged = JudgedParts(task.folder, config, sql=asked, memory_bytes=task.memory_bytes, scratch=task.scratch)
     with judged, DomainAssigner(domains) as assigner:
         for part in sorted({f.part for f in curated.files if f.part is not None and f.rows}):
             documents = _read(curated, task.folder, part, ["doc", "source", "content_hash", "num_bytes"])

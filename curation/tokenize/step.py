@@ -28,7 +28,7 @@ from midmix.curation.tokenize.shards import TokenFiles, token_file_name, write_s
 from midmix.errors import StepError
 from midmix.step import Context
 from midmix.tables import CURATED, DOCUMENTS, PARTS, SOURCES, TOKEN_PARTS, TOKENS
-from midmix.task import Output, Task
+from midmix.task import JSON, Output, Task
 
 VERSION = 1
 
@@ -36,12 +36,9 @@ VERSION = 1
 def run(context: Context) -> None:
     """Write TOKEN_PARTS per part and tokenizer, then TOKENS and its shards. Raises ConfigError before any work."""
     config = context.config
-    paths = config.require("tokenizers", "tokenize")
-    folders = {name: open_folder(name, config.resolve(path)) for name, path in paths.items()}
     domains = check_domains(config)
     named = {column for domain in domains for column in domain.columns}
-    tokenizers = {name: folder.settings() for name, folder in folders.items()}
-    context.per_part(encode_part, writes=(TOKEN_PARTS,), units=tokenizers, reads=(CURATED,), extra=folders)
+    tokenizers = encode_parts(context)
     context.gather(
         arrange,
         writes=(TOKENS,),
@@ -56,6 +53,16 @@ def run(context: Context) -> None:
         groups=groups_of(config, named),
         extra=config,
     )
+
+
+def encode_parts(context: Context) -> dict[str, JSON]:
+    """Write TOKEN_PARTS of the context's parts; what the tokens of each tokenizer depend on. Raises ConfigError."""
+    config = context.config
+    paths = config.require("tokenizers", "tokenize")
+    folders = {name: open_folder(name, config.resolve(path)) for name, path in paths.items()}
+    tokenizers = {name: folder.settings() for name, folder in folders.items()}
+    context.per_part(encode_part, writes=(TOKEN_PARTS,), units=tokenizers, reads=(CURATED,), extra=folders)
+    return tokenizers
 
 
 def check_domains(config: Config) -> tuple[Domain, ...]:

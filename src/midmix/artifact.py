@@ -7,10 +7,10 @@ published is ever overwritten, equal content has an equal name, and a reader nev
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 import os
 import shutil
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -21,12 +21,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from midmix.errors import InputError, StepError
+from midmix.layer import base_of, path_in_run, way_to_base
 from midmix.tables import KEY, TABLES, Table
 
 SCHEMA_VERSION = 2
 # Row groups of one fixed size, whatever chunks the rows come in: the bytes depend on the rows alone.
 ROWS_PER_GROUP = 16_384
-_scratch_names = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,11 @@ class Manifest:
             found.setdefault(entry.part, []).append(entry)
         return found
 
+    def from_layer(self, way: str) -> Manifest:
+        """The same, as a run that stands on this one names its files; `way` leads from there to here."""
+        files = tuple(replace(f, path=f"{way}/{f.path}") for f in self.files)
+        return replace(self, files=files, attached=tuple(replace(a, path=f"{way}/{a.path}") for a in self.attached))
+
     def of_units(self, units: Collection[str]) -> Manifest:
         """The files of some units alone."""
         return replace(self, files=tuple(f for f in self.files if f.unit in units))
@@ -107,16 +112,16 @@ def write_atomically(path: Path, write: Callable[[Path], object], *, scratch: Pa
     os.replace(temporary, path)
 
 
-def write_json(path: Path, value: object, *, scratch: Path) -> None:
-    """`value` as canonical JSON (sorted keys), atomically."""
-    text = json.dumps(value, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+def write_json(path: Path, value: object, *, scratch: Path, sort_keys: bool = True) -> None:
+    """`value` as JSON, atomically; canonical where keys are sorted, which those whose order counts are not."""
+    text = json.dumps(value, indent=1, sort_keys=sort_keys, ensure_ascii=False) + "\n"
     write_atomically(path, lambda temporary: temporary.write_text(text, encoding="utf-8"), scratch=scratch)
 
 
 def scratch_file(scratch: Path, suffix: str = "") -> Path:
-    """A path for a file that does not exist yet, in the run's scratch folder."""
+    """A path for a file that does not exist yet, in the run's scratch folder, which several machines may share."""
     scratch.mkdir(parents=True, exist_ok=True)
-    return scratch / f"{os.getpid()}-{next(_scratch_names)}{suffix}"
+    return scratch / f"{uuid.uuid4().hex}{suffix}"
 
 
 def _checked(batch: pa.RecordBatch | pa.Table, schema: pa.Schema, name: str) -> pa.Table:
@@ -146,16 +151,19 @@ def _row_groups(batches: Iterable[pa.RecordBatch | pa.Table], schema: pa.Schema,
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _write_parquet(path: Path, schema: pa.Schema, groups: Iterable[pa.Table]) -> int:
+def _write_parquet(path: Path, schema: pa.Schema, groups: Iterable[pa.Table], packed: Collection[str] = ()) -> int:
     keys = [c.name for c in schema if c.type == KEY]
+    codecs = {c.name: "NONE" if c.name in packed else "zstd" for c in schema}
     rows = 0
     with pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
-        compression_level=3,
-        use_dictionary=[c.name for c in schema if c.type in (pa.string(), pa.bool_(), pa.int32())],
-        column_encoding=dict.fromkeys(keys, "DELTA_BINARY_PACKED"),
+        compression=codecs if packed else "zstd",
+        compression_level={name: 3 for name, codec in codecs.items() if codec == "zstd"} if packed else 3,
+        use_dictionary=[
+            c.name for c in schema if c.type in (pa.string(), pa.bool_(), pa.int32()) and c.name not in packed
+        ],
+        column_encoding=dict.fromkeys([*keys, *packed], "DELTA_BINARY_PACKED"),
     ) as writer:
         for group in groups:
             writer.write_table(group, row_group_size=ROWS_PER_GROUP)
@@ -180,7 +188,7 @@ def write_table(
     schema = table.schema(unit if table.groups else None)
     temporary = scratch_file(folder / "scratch", ".parquet")
     batches = [data] if isinstance(data, pa.Table) else data
-    rows = _write_parquet(temporary, schema, _row_groups(batches, schema, table.name))
+    rows = _write_parquet(temporary, schema, _row_groups(batches, schema, table.name), table.packed)
     return FileEntry(*_settle(folder, table.name, stem, temporary, rows), part=part, unit=unit)
 
 
@@ -215,7 +223,10 @@ def publish(folder: Path, manifest: Manifest) -> None:
 
 
 def load_manifest(folder: Path, table: str) -> Manifest:
-    """The manifest of a table; without files when it was not made yet. Raises InputError when it cannot be read."""
+    """The manifest of a table; without files when it was not made yet. Raises InputError when it cannot be read.
+
+    What a run that stands on another has not made is the other's.
+    """
     path = manifest_path(folder, table)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
@@ -227,7 +238,8 @@ def load_manifest(folder: Path, table: str) -> Manifest:
         files = tuple(FileEntry(**f) for f in value["files"])
         return Manifest(table, files, tuple(Attachment(**a) for a in value["attached"]))
     except FileNotFoundError:
-        return Manifest(table)
+        way = way_to_base(folder)
+        return load_manifest(folder / way, table).from_layer(way) if way else Manifest(table)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: no readable manifest ({error!r}). Delete it and run midmix with this folder again: it is made "
@@ -244,8 +256,9 @@ def has_size(path: Path, num_bytes: int) -> bool:
 
 
 def is_made(folder: Path, table: str) -> bool:
-    """Whether a table was published."""
-    return manifest_path(folder, table).exists()
+    """Whether a table was published, here or in the run that this one stands on."""
+    base = base_of(folder)
+    return manifest_path(folder, table).exists() or (base is not None and is_made(base, table))
 
 
 def read_table(folder: Path, table: Table) -> pa.Table:
@@ -308,6 +321,27 @@ class Record:
             return None
         except (ValueError, KeyError, TypeError, AttributeError):
             return None  # a disk that lied; the unit is done again
+
+    @staticmethod
+    def find(folder: Path, name: Path) -> Record | None:
+        """The record called `name` (a relative path) of a run, or else of the run that this one stands on."""
+        record = Record.load(folder / name)
+        way = way_to_base(folder) if record is None else None
+        below = Record.find(folder / way, name) if way else None
+        return below.from_layer(way) if below and way else record
+
+    def from_layer(self, way: str) -> Record:
+        """The same, as a run that stands on this one names its files; `way` leads from there to here."""
+        return self._renamed(lambda path: f"{way}/{path}")
+
+    def from_base(self) -> Record:
+        """The same, as the run that this one stands on names the files, once they are there."""
+        return self._renamed(path_in_run)
+
+    def _renamed(self, name: Callable[[str], str]) -> Record:
+        files = {t: [replace(f, path=name(f.path)) for f in of] for t, of in self.files.items()}
+        attached = {t: [replace(a, path=name(a.path)) for a in of] for t, of in self.attached.items()}
+        return replace(self, files=files, attached=attached)
 
     def is_whole(self, folder: Path) -> bool:
         """Whether every file that this record names is there in its full size."""

@@ -26,10 +26,14 @@ raters:                               # small classifiers, trained once on these
 # thresholds: {gopher_quality.min_words: 40}                      # another threshold for one rule
 # rule_sets:  {mine: {max_lines: "num_lines > 9000"}}             # your own rules, SQL that is true where a document goes
 # scorers:    {mine: {function: scorers.py:score, columns: {my_value: double}}}   # your own values
-# dedup:      {jaccard: 0.8, ngram: 5, bands: 20, rows: 5}
+# dedup:      {jaccard: 0.8, containment: 0.9, profile: {code: code, math: math}, templates: {policy: cap, cap: 100}}
+# passages:   {lines: {min_bytes: 100}, substrings: {min_bytes: 500}}    # what several documents share, cut from all but one
+# survivor_score: "quality"                                       # who keeps a document, within a source
+# execution:  {backend: slurm, tasks: 64}                         # or ray; here by default
 # edits:      [pii.email, pii.ip, pii.phone, secret.key, secret.password, boilerplate.line]
 
 benchmarks: {gsm8k: bench/gsm8k.jsonl}   # {"question": ..., "answer": ...} a line; documents that hold an item go
+# leaks: {policy: drop, variants: mark}  # variants: the same item with other numbers
 
 tokenizers: {main: path/to/tokenizer}    # a Hugging Face tokenizer folder; `proxy` may name a second, for the proxies
 # checkpoint: path/to/model              # where the anneal starts

@@ -26,6 +26,7 @@ class Explanation:
     pairs: list[dict[str, Any]] = field(default_factory=list)
     leaks: list[dict[str, Any]] = field(default_factory=list)
     spans: list[dict[str, Any]] = field(default_factory=list)
+    cuts: list[dict[str, Any]] = field(default_factory=list)
 
 
 def find_document(run: Run, name: str) -> int:
@@ -72,10 +73,12 @@ def explain(run: Run, name: str) -> Explanation:
             'SELECT c.*, i.question, i.answer FROM contamination c LEFT JOIN evaluation_items i USING ("set", item) '
             f'WHERE doc = {key} ORDER BY "set", item, field LIMIT 50',
         ),
-        spans=_rows(
-            run, f"SELECT start_byte, end_byte, reason, replacement FROM spans WHERE doc = {key} ORDER BY ALL LIMIT 50"
-        ),
+        spans=_rows(run, _SPANS.format(view="spans", key=key)),
+        cuts=_rows(run, _SPANS.format(view="cuts", key=key)),
     )
+
+
+_SPANS = "SELECT start_byte, end_byte, reason, replacement FROM {view} WHERE doc = {key} ORDER BY ALL LIMIT 50"
 
 
 def _rows(run: Run, query: str) -> list[dict[str, Any]]:
@@ -97,7 +100,8 @@ def print_explanation(explanation: Explanation) -> None:
     console.print(
         Text(f"document {document['doc']}  {document['source']}  {document['path']} row {document['row']}", "bold")
     )
-    console.print(Text(_verdict_line(verdict)))
+    for line in (_verdict_line(verdict), *_groups(verdict)):
+        console.print(Text(line))
     for title, values in (("document", document), ("labels", explanation.labels), ("scores", explanation.scores)):
         _print_values(console, title, values)
     rows: tuple[tuple[str, list[dict[str, Any]]], ...] = (
@@ -106,6 +110,7 @@ def print_explanation(explanation: Explanation) -> None:
         ("compared with", explanation.pairs),
         ("evaluation items found in it", explanation.leaks),
         ("spans", explanation.spans),
+        ("cuts", explanation.cuts),
     )
     for title, listed in rows:
         _print_rows(console, title, listed)
@@ -121,8 +126,37 @@ def _verdict_line(verdict: dict[str, Any]) -> str:
         return "verdict: not decided yet (run the step decide)"
     if verdict["keep"]:
         return "verdict: kept"
-    repeats = f", repeats {verdict['repeats']} (Jaccard {verdict['jaccard']:.3f})" if verdict["repeats"] else ""
+    repeats = f", {_repeats(verdict)}" if verdict["repeats"] else ""
     return f"verdict: dropped, {verdict['reason']}{repeats}; fired: {', '.join(verdict['fired']) or 'no rule'}"
+
+
+_SHARES = {"jaccard": "Jaccard", "containment": "containment", "cosine": "cosine"}
+_HOW = {
+    "exact": "is a copy of",
+    "near": "is nearly",
+    "contained": "lies in",
+    "url": "has the address of",
+    "semantic": "means the same as",
+}
+
+
+def _repeats(verdict: dict[str, Any]) -> str:
+    """Which kept document it repeats, and how alike the two are."""
+    shares = [f"{word} {verdict[name]:.3f}" for name, word in _SHARES.items() if verdict[name] is not None]
+    how = f"{_HOW[verdict['relation']]} {verdict['repeats']}, which is kept"
+    return how + (f" ({', '.join(shares)})" if shares else "")
+
+
+def _groups(verdict: dict[str, Any]) -> list[str]:
+    """The duplicate cluster and the template that the document belongs to, if any."""
+    lines = []
+    if verdict.get("cluster"):
+        lines.append(f"duplicate cluster {verdict['cluster']}: {verdict['cluster_size']:,} documents")
+    if verdict.get("template"):
+        lines.append(
+            f"template {verdict['template']}: {verdict['template_size']:,} documents that differ in numbers alone"
+        )
+    return lines
 
 
 def _print_values(console: Any, title: str, values: dict[str, Any]) -> None:

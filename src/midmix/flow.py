@@ -56,21 +56,35 @@ CURATE = (
         "language, kind, quality, the config's other raters and levels, from frozen models; and how far they agree",
     ),
     Step(
-        "dedup", "midmix.curation.dedup.step", (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SPANS), (t.SIGNATURES, t.PAIRS),
+        "dedup", "midmix.curation.dedup.step", (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.SPANS, t.LABELS),
+        (t.SURVIVOR_SCORES, t.SIGNATURES, t.BANDS, t.SKETCHES, t.TEXT_KEYS, t.PLACES, t.CANDIDATES, t.NEEDED, t.SHINGLES, t.PAIRS, t.APART),
         "candidate pairs from hashes, verified on the clean text",
     ),
     Step(
-        "decontaminate", "midmix.curation.decontaminate.step", (t.DOCUMENTS, t.SPANS), (t.EVALUATION_ITEMS, t.CONTAMINATION),
+        "passages", "midmix.curation.passages.step", (t.DOCUMENTS, t.SPANS),
+        (t.PASSAGES, t.ANCHORS, t.SHARED_ANCHORS, t.SHARED_WINDOWS, t.REPEATED_PASSAGES),
+        "lines, paragraphs and exact substrings that several documents share",
+    ),
+    Step(
+        "semantic", "midmix.curation.semantic.step",
+        (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SPANS, t.SURVIVOR_SCORES), (t.ARTEFACTS, t.EMBEDDINGS, t.CELLS, t.SEMANTIC_PAIRS),
+        "documents that mean the same, by their embeddings; for those who ask",
+    ),
+    Step(
+        "decontaminate", "midmix.curation.decontaminate.step", (t.DOCUMENTS, t.SPANS),
+        (t.EVALUATION_ITEMS, t.ITEM_COVERAGE, t.CONTAMINATION),
         "text of benchmarks and evaluation sets in the documents",
     ),
     Step(
         "decide", "midmix.curation.decide.step",
-        (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.PAIRS, t.CONTAMINATION), (t.DECISIONS,),
+        (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.SURVIVOR_SCORES, t.PAIRS, t.SEMANTIC_PAIRS,
+         t.REPEATED_PASSAGES, t.EVALUATION_ITEMS, t.CONTAMINATION),
+        (t.DECISIONS, t.CUTS),
         "rules and leaks, then the survivors among those that passed; the only place with thresholds",
     ),
     Step(
-        "apply", "midmix.curation.apply.step", (t.DOCUMENTS, t.SPANS, t.LABELS, t.DECISIONS), (t.CURATED,),
-        "kept text with the edits carried out, once",
+        "apply", "midmix.curation.apply.step", (t.DOCUMENTS, t.SPANS, t.LABELS, t.DECISIONS, t.CUTS), (t.CURATED,),
+        "kept text with the edits and cuts carried out, once",
     ),
     Step(
         "tokenize", "midmix.curation.tokenize.step",

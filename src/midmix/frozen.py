@@ -22,6 +22,7 @@ from midmix.artifact import (
 )
 from midmix.artifact import Record as UnitRecord
 from midmix.errors import DriftError, InputError
+from midmix.layer import locate, path_in_run
 from midmix.step import Context
 from midmix.tables import ARTEFACTS
 from midmix.task import ArtefactRecord
@@ -40,7 +41,7 @@ def frozen_artefact(
     record_path = context.record_path("artefacts", name.replace(":", "-"))
     if known and _is_as_asked(context, known, asked):
         _note(context, name, UnitRecord(known["hash"], asked), done=False)
-        return context.folder / str(known["path"])
+        return locate(context.folder, known["path"])
     start = time.process_time()
     made: list[ArtefactRecord] = []
     attachment = attach_file(
@@ -66,8 +67,9 @@ def _is_as_asked(context: Context, known: dict[str, Any], asked: Any) -> bool:
     """Whether the artefact can be used. Raises DriftError or InputError where it cannot, and no rerun was asked for."""
     name, again = known["name"], "add --rerun to train it again (all text is then classified again)"
     had = json.loads(known["record"])["asked"]
-    sizes = {a.path: a.bytes for a in load_manifest(context.folder, ARTEFACTS.name).attached}
-    whole = has_size(context.folder / known["path"], sizes.get(known["path"], -1))
+    sizes = {path_in_run(a.path): a.bytes for a in load_manifest(context.folder, ARTEFACTS.name).attached}
+    path = locate(context.folder, known["path"])
+    whole = has_size(path, sizes.get(known["path"], -1))
     if context.rerun or (had == asked and whole):
         return bool(had == asked and whole)
     if had != asked:
@@ -76,8 +78,7 @@ def _is_as_asked(context: Context, known: dict[str, Any], asked: Any) -> bool:
             f"Put the setting back, or {again}."
         )
     raise InputError(
-        f"artefact {name}: {context.folder / known['path']} is missing or damaged, and what was labelled rests on it; "
-        f"put it back, or {again}."
+        f"artefact {name}: {path} is missing or damaged, and what was labelled rests on it; put it back, or {again}."
     )
 
 

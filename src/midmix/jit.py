@@ -29,7 +29,9 @@ WARM_UP_MODULES = (
     "midmix.curation.score.warm_up",
     "midmix.curation.classify.warm_up",
     "midmix.curation.dedup.warm_up",
+    "midmix.curation.passages.warm_up",
     "midmix.curation.decontaminate.warm_up",
+    "midmix.curation.decide.warm_up",
 )
 
 

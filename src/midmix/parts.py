@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from midmix.artifact import read_table
 from midmix.errors import InputError
+from midmix.layer import locate
 from midmix.tables import PARTS, TEXT
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def _part(row: dict[str, Any], folder: Path, config: Config) -> Part:
         source=row["source"],
         kind=source.kind if source else "prose",
         path=row["path"],
-        location=str(folder / row["stored"]) if row["stored"] else config.resolve(row["path"]),
+        location=str(locate(folder, row["stored"])) if row["stored"] else config.resolve(row["path"]),
         **{
             name: row[name]
             for name in (
@@ -112,12 +113,14 @@ def read_column(part: Part, column: str, row_groups: Sequence[int] | None = None
     groups = part.row_groups if row_groups is None else list(row_groups)
     with open_parquet(part.location) as file:
         _group_sizes(part, file)
-        try:
-            data = file.read_row_groups(groups, columns=[column], use_threads=False).column(0)
-        except (pa.ArrowException, OSError) as error:
-            raise InputError(
-                f"{part.path}, row groups {groups[0]}-{groups[-1]}: {str(error).splitlines()[0]}"
-            ) from None
+        return _read(part, file, column, groups)
+
+
+def _read(part: Part, file: pq.ParquetFile, column: str, groups: list[int]) -> pa.Array:
+    try:
+        data = file.read_row_groups(groups, columns=[column], use_threads=False).column(0)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{part.path}, row groups {groups[0]}-{groups[-1]}: {str(error).splitlines()[0]}") from None
     return _as_text(data.combine_chunks() if data.num_chunks != 1 else data.chunk(0))
 
 
@@ -150,12 +153,12 @@ def _group_sizes(part: Part, file: pq.ParquetFile) -> list[int]:
 
 def read_rows(part: Part, rows: npt.NDArray[np.int64]) -> pa.LargeStringArray:
     """Raw text of some rows of the part (ordinals in the part, ascending); only their row groups are read."""
-    with open_parquet(part.location) as file:
-        sizes = _group_sizes(part, file)
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    group_of = np.searchsorted(starts, rows, side="right") - 1
     pieces = []
-    for group in np.unique(group_of):
-        texts = read_column(part, part.text_column, [part.first_row_group + int(group)])
-        pieces.append(texts.take(pa.array(rows[group_of == group] - starts[group])))
+    with open_parquet(part.location) as file:
+        starts = np.concatenate([[0], np.cumsum(_group_sizes(part, file))])
+        limits = np.searchsorted(rows, starts)
+        for group in np.flatnonzero(np.diff(limits)).tolist():
+            texts = _read(part, file, part.text_column, [part.first_row_group + group])
+            wanted = rows[limits[group] : limits[group + 1]] - starts[group]
+            pieces.append(texts if len(wanted) == len(texts) else texts.take(pa.array(wanted)))
     return pa.concat_arrays(pieces) if pieces else pa.array([], TEXT)

@@ -20,6 +20,7 @@ from midmix.artifact import Manifest, load_manifest
 from midmix.columns import tables_of
 from midmix.config import Config
 from midmix.errors import ConfigError, InputError
+from midmix.overlap import URL_MACRO, overlap_sql
 from midmix.statement import check_select
 from midmix.tables import DOCUMENTS, TABLES, Table
 from midmix.tables.sql_types import sql_null
@@ -51,7 +52,7 @@ def connect(
     """A connection with every view of the run, locked: it reads the run's files alone."""
     # A reader writes nothing into the run folder, which may be read-only; scratch is the one writer's, who empties it.
     connection = connect_capped(memory_bytes, Path(tempfile.gettempdir()) / f"midmix-sql-{os.getpid()}", threads)
-    connection.execute(MACROS)
+    connection.execute(MACROS + URL_MACRO)
     files: list[str] = []
     for table in tables_of(config).values():
         manifest = load_manifest(folder, table.name)
@@ -75,14 +76,14 @@ def view_names(config: Config) -> list[str]:
 
 def derived_views(config: Config) -> dict[str, str]:
     """Views that are columns of other tables put side by side; nothing of them is stored."""
-    from midmix.curation.decide.sql import judged_view_sql, views_sql
+    from midmix.curation.decide.sql import BYTES_PER_TOKEN, judged_view_sql, views_sql
 
     return {
         "documents": """SELECT d.*, p.source, s.kind, p.path, p.first_row + (d.doc & 4294967295)::BIGINT AS row
             FROM stored_documents d JOIN parts p ON p.part = (d.doc >> 32)::BIGINT JOIN sources s ON s.source = p.source""",
         "judged": judged_view_sql(config),
         **views_sql(config),
-        "duplicates": "SELECT doc, cluster, repeats, jaccard FROM decisions WHERE cluster IS NOT NULL",
+        "overlap": overlap_sql(BYTES_PER_TOKEN),
     }
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from midmix.artifact import Manifest, Record, is_made, load_manifest, publish, read_table, sweep, write_json
 from midmix.config import Config
 from midmix.errors import InputError, MidmixError
+from midmix.execution import open_pool
 from midmix.flow import FLOW, STEP_NAMES, Step
 from midmix.parts import load_parts
-from midmix.pool import Pool
 from midmix.progress import Progress
 from midmix.record import Book
 from midmix.run import refuse_pattern
@@ -21,7 +21,7 @@ from midmix.step import Context
 from midmix.tables import QUARANTINE, TABLES
 from midmix.writer import only_writer
 
-READ_TEXT = ("score", "classify", "dedup", "decontaminate", "apply")
+READ_TEXT = ("score", "classify", "dedup", "passages", "decontaminate", "apply")
 
 
 def run_steps(
@@ -50,7 +50,7 @@ def run_steps(
         _check_sources(config, folder, steps)
         _save_config(config, folder)
         book = Book(folder, STEP_NAMES)
-        with Pool(workers or _cores(), progress, locks, debug=debug) as pool:
+        with open_pool(config.execution, folder, locks, progress, workers=workers, debug=debug) as pool:
             for step in steps:
                 module = step.load()
                 module.run(Context(folder, config, step.name, module.VERSION, pool, book, rerun=rerun))
@@ -74,7 +74,7 @@ def _check_folder(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder}: a file, expected a folder for the run. Give another --out.")
     # What is taken for a run is swept of files that the run does not know, so it must be one.
-    is_run = any((folder / "state" / name).exists() for name in ("lock", "running.json", "config.json"))
+    is_run = any((folder / "state" / name).exists() for name in ("lock", "running.json", "config.json", "base.json"))
     if folder.exists() and not is_run and {path.name for path in folder.iterdir()} - {"corpus", "state"}:
         raise InputError(
             f"{folder}: holds files but is no run folder. Give --out a new or empty folder, or an earlier run's."
@@ -82,13 +82,15 @@ def _check_folder(folder: Path) -> None:
 
 
 def check_config(config: Config) -> None:
-    """Find faults in rules, raters and domains now, not after an hour of scoring."""
+    """Find faults in rules, the survivor order, raters and domains now, not after an hour of scoring."""
     from midmix.curation.classify.level_step import plan_levels
     from midmix.curation.classify.plan import plan_raters
     from midmix.curation.decide.sql import checked_rules
+    from midmix.curation.order import checked_score
     from midmix.curation.tokenize.step import check_domains
 
     checked_rules(config)
+    checked_score(config)
     plan_raters(config)
     plan_levels(config)
     check_domains(config)
@@ -147,7 +149,8 @@ def _save_config(config: Config, folder: Path) -> None:
         "base": relative,
         "base_was": str(config.base),
     }
-    write_json(folder / "state" / "config.json", values, scratch=folder / "scratch")
+    # The order of sources, rules and domains has a meaning, so keys keep it.
+    write_json(folder / "state" / "config.json", values, scratch=folder / "scratch", sort_keys=False)
 
 
 def _refuse_quarantine(folder: Path) -> None:
@@ -170,7 +173,3 @@ def _referenced(folder: Path) -> set[str]:
         record = Record.load(path)
         paths |= record.paths() if record else set()
     return paths
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -50,6 +50,8 @@ def _is_locked(path: Path) -> bool:
 
 def status_lines(folder: Path) -> list[str]:
     """The status in words."""
+    from midmix.add.previews import preview_lines
+
     status = read_status(folder)
     lines = []
     if status.running and status.alive:
@@ -72,4 +74,4 @@ def status_lines(folder: Path) -> list[str]:
                     by_unit[file.unit if table.groups else ""] += file.rows
                 rows = max(by_unit.values(), default=0)
                 lines.append(f"  {table.name:<18} {rows:>10,} rows in {len(manifest.files):,} files")
-    return lines
+    return [*lines, *preview_lines(folder)]

@@ -150,11 +150,53 @@ class Context:
         items = {f"all-{work.__name__}": settings}
         self.batches(work, writes=writes, items=items, reads=reads, groups=groups, extra=extra, inputs=inputs)
 
+    # -- work in stages, which hand on tables that nobody needs once the step is done
+
+    def digests(self, *tables: Table) -> dict[str, str]:
+        """Table to the hash of its content: for `inputs` of work that looks up the table's files itself."""
+        return {table.name: load_manifest(self.folder, table.name).digest for table in tables}
+
+    def is_reached(self, goal: str, payload: JSON, *writes: Table) -> bool:
+        """Whether `note_reached` was called with the same; if so, `writes` are published as they were then."""
+        if not self._is_done("goal", goal, {"version": self.version, "goal": payload}):
+            return False
+        record = self._record("goal", goal)
+        assert record is not None
+        self._publish(writes, [record], ())
+        self.book.add_step_row(self.step, goal, "goal", None, record, done=False)
+        return True
+
+    def note_reached(self, goal: str, payload: JSON, *writes: Table) -> None:
+        """Note that the stages which lead to `writes` are done, so that none of them is asked for again."""
+        made = {table.name: load_manifest(self.folder, table.name) for table in writes}
+        files, attached = ({n: list(getattr(m, what)) for n, m in made.items()} for what in ("files", "attached"))
+        payload = {"version": self.version, "goal": payload}
+        record = Record(fingerprint(payload), payload, files, attached)
+        record.save(self.record_path("goal", goal), scratch=self.folder / "scratch")
+        self.book.add_step_row(self.step, goal, "goal", None, record, done=True)
+
+    def discard(self, *tables: Table) -> None:
+        """Forget tables that only stages of this step read, with the records of the work that wrote them alone."""
+        names = {table.name for table in tables}
+        for path in sorted((self.folder / "records" / self.step).rglob("*.json")):
+            record = Record.load(path)
+            wrote = record.files.keys() | record.attached.keys() if record else set()
+            if wrote and wrote <= names:
+                path.unlink()
+        for name in sorted(names):
+            publish(self.folder, Manifest(name))
+
     # -- how it is done
 
     def record_path(self, unit: str, item: str) -> Path:
         """Where the record of a unit of this step lies."""
-        return self.folder / "records" / self.step / (unit or "_") / f"{item}.json"
+        return self.folder / self._record_name(unit, item)
+
+    def _record_name(self, unit: str, item: str) -> Path:
+        return Path("records") / self.step / (unit or "_") / f"{item}.json"
+
+    def _record(self, unit: str, item: str) -> Record | None:
+        return Record.find(self.folder, self._record_name(unit, item))
 
     def _job(
         self,
@@ -173,7 +215,7 @@ class Context:
         return _Job(item, part, todo, payloads, paths)
 
     def _is_done(self, unit: str, item: str, payload: JSON) -> bool:
-        record = Record.load(self.record_path(unit, item))
+        record = self._record(unit, item)
         if record is None or record.fingerprint != fingerprint(payload):
             return False
         return record.is_whole(self.folder)
@@ -183,7 +225,7 @@ class Context:
             return
         for job in jobs:
             for unit in job.todo:
-                before = Record.load(self.record_path(unit, job.item))
+                before = self._record(unit, job.item)
                 if before is None:
                     continue
                 now = job.payloads[unit]
@@ -224,9 +266,10 @@ class Context:
         records: list[tuple[str, _Job, Record]] = []
         for unit in units:
             for job in jobs:
-                record = Record.load(self.record_path(unit, job.item))
-                if record is None:
-                    raise StepError(f"step {self.step}, {job.item}: finished without a record; run it again")
+                record = self._record(unit, job.item)
+                # A rank of an earlier, killed run may have put the record of other settings in its place.
+                if record is None or record.fingerprint != fingerprint(job.payloads[unit]):
+                    raise StepError(f"step {self.step}, {job.item}: finished without a record of its own; run it again")
                 records.append((unit, job, record))
         for unit, job, record in records:
             self.book.add_step_row(self.step, job.item, unit, job.part, record, done=unit in job.todo)

@@ -25,6 +25,14 @@ JSON = Any
 Work = Callable[["Task", "Output"], None]
 
 
+def _nothing() -> None:
+    pass
+
+
+# Called between a task's work and its records. A rank of a cluster ends here when its run is no more.
+before_records: Callable[[], None] = _nothing
+
+
 @dataclass(frozen=True)
 class Task:
     """What a work function is given. `units` maps the units to do to their settings; `inputs` tables to files."""
@@ -152,13 +160,14 @@ def fingerprint(payload: JSON) -> str:
     return hashlib.sha256(json.dumps(payload, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def perform(work: Work, task: Task, records: dict[str, tuple[str, JSON, Path]]) -> None:
-    """Do one task in this process and write the records of its units, last of all."""
+def perform(work: Work, task: Task, records: dict[str, tuple[str, JSON, Path]]) -> list[Path]:
+    """Do one task in this process and write the records of its units, last of all; where they lie."""
     output = Output(task.folder, task.item, task.part.id if task.part else None)
     start = time.process_time()
     work(task, output)
     seconds = time.process_time() - start
     first = True
+    before_records()
     for unit, (print_, payload, path) in records.items():
         record = Record(print_, payload)
         for table, entry in output.files:
@@ -172,3 +181,4 @@ def perform(work: Work, task: Task, records: dict[str, tuple[str, JSON, Path]]) 
             record.cpu_seconds, record.text_bytes_read = round(seconds, 3), output.text_bytes_read
         record.save(path, scratch=task.scratch)
         first = False
+    return [path for _, _, path in records.values()]

@@ -7,6 +7,7 @@ sum of single rules. No text is read and nothing is written into the run.
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,7 +23,15 @@ from midmix.errors import ConfigError
 from midmix.parts import load_parts
 from midmix.run import Run
 
-_SECTIONS = ("rules", "leaks", "rule_sets", "thresholds")
+# Settings that verdicts are made again under; the others change what is read of the texts.
+_SETTING = re.compile(
+    r"(?:rules|rule_sets|thresholds)\.|leaks[.=]|dedup\.templates[.=]|sources\.[^=]+\.dedup(?:\.scope|\.copies)?=|"
+    r"benchmarks\.[^=]+\.keep="
+)
+_SETTINGS = (
+    "rules.KIND, rule_sets.*, thresholds.*, leaks.*, dedup.templates.*, sources.NAME.dedup.scope or .copies, "
+    "benchmarks.NAME.keep"
+)
 _MEMORY_BYTES = 1 << 30
 
 
@@ -48,8 +57,9 @@ class Effect:
 def whatif(run: Run, changes: Sequence[str], *, said: Callable[[str], None] = lambda _: None) -> list[Effect]:
     """The effect of every change alone, and of all together where each is of another setting, per source.
 
-    A change is `set.rule=threshold`, `rules.KIND=[sets]` or `leaks.min_overlap=share`; `said` is told of each round.
-    Raises ConfigError on anything else, StepError where documents have no scores yet.
+    A change is `set.rule=threshold` or of a setting that no text is read for: `rules.KIND=[sets]`, `leaks.policy=mark`,
+    `sources.NAME.dedup.copies=2`, `dedup.templates.policy=cap`, `benchmarks.NAME.keep=[splits]`. `said` is told of each
+    round. Raises ConfigError on anything else, StepError where documents have no scores yet.
     """
     if not changes:
         raise ConfigError("whatif: no change given; add --set, such as --set gopher_quality.min_words=40")
@@ -73,13 +83,7 @@ def _changed(config: Config, changes: Sequence[str], *, strict: bool) -> Config:
     """The config with the changes. Thresholds of rules that they put out of force go; those changed may not, if strict."""
     values = config.model_dump(mode="json")
     for change in changes:
-        section = change.partition(".")[0]
-        if section not in _SECTIONS and "." not in change.partition("=")[0]:
-            raise ConfigError(
-                f"whatif: got {change!r}, expected a rule's threshold such as gopher_quality.min_words=40, or one of "
-                f"{', '.join(_SECTIONS)}"
-            )
-        assign(values, change if section in _SECTIONS else f"thresholds.{change}")
+        assign(values, change if _is_setting(change) else f"thresholds.{change}")
     asked = {change.partition("=")[0].removeprefix("thresholds.") for change in changes} if strict else set()
     loose = parse_config(values | {"thresholds": {}}, base=config.base, name="whatif")
     used = {rule.full_name for rules in checked_rules(loose).values() for rule in rules}
@@ -91,7 +95,26 @@ def _changed(config: Config, changes: Sequence[str], *, strict: bool) -> Config:
     }
     changed = parse_config(values, base=config.base, name="whatif")
     checked_rules(changed)
+    unknown = sorted(changed.leaks.ngrams.keys() - config.leaks.ngrams.keys())
+    if unknown:
+        raise ConfigError(
+            f"whatif: leaks.ngrams.{unknown[0]}: this run did not look for {unknown[0]}-grams, and whatif reads no text. "
+            f"Put it into the config and run midmix."
+        )
     return changed
+
+
+def _is_setting(change: str) -> bool:
+    """Whether a change is of a setting rather than of a rule's threshold. Raises ConfigError where it is of neither."""
+    if _SETTING.match(change):
+        return True
+    section, _, rest = change.partition("=")[0].partition(".")
+    if not rest or section in Config.model_fields:
+        raise ConfigError(
+            f"whatif: got {change!r}, expected a rule's threshold such as gopher_quality.min_words=40, or one of "
+            f"{_SETTINGS}: the others need text to be read"
+        )
+    return False
 
 
 def _kept(run: Run, config: Config, bytes_per_token: float) -> dict[str, Kept]:
@@ -99,7 +122,7 @@ def _kept(run: Run, config: Config, bytes_per_token: float) -> dict[str, Kept]:
     num_bytes: Counter[str] = Counter()
     parts = load_parts(run.folder, run.config)
     with tempfile.TemporaryDirectory(prefix="midmix-whatif-") as scratch:
-        for part, decisions in decide_parts(
+        for decided in decide_parts(
             run.folder,
             config,
             checked_rules(config),
@@ -107,9 +130,9 @@ def _kept(run: Run, config: Config, bytes_per_token: float) -> dict[str, Kept]:
             memory_bytes=_MEMORY_BYTES,
             scratch=Path(scratch),
         ):
-            kept = decisions.filter(decisions.column("keep"))
-            docs[part.source] += kept.num_rows
-            num_bytes[part.source] += sum(kept.column("num_bytes").to_pylist())
+            kept = decided.decisions.filter(decided.decisions.column("keep"))
+            docs[decided.part.source] += kept.num_rows
+            num_bytes[decided.part.source] += sum(kept.column("num_bytes").to_pylist())
     return {s: Kept(docs[s], num_bytes[s], round(num_bytes[s] / bytes_per_token)) for s in docs}
 
 

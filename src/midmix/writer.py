@@ -9,9 +9,23 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from midmix.errors import InputError
-from midmix.pool import await_orphans
+from midmix.execution.batch import end_late_ranks
+from midmix.execution.local import await_orphans
 
 LOCK_ATTEMPTS = 10
+
+
+@contextmanager
+def no_writer(folder: Path) -> Iterator[None]:
+    """Keep writers out of a run folder while it is read as one state. Raises InputError when one is at work."""
+    with (folder / "state" / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(
+                f"{folder}: another midmix is running here. `midmix status {folder}` says what it does; wait for it."
+            ) from None
+        yield
 
 
 @contextmanager
@@ -31,4 +45,5 @@ def only_writer(folder: Path) -> Iterator[tuple[Path, Path]]:
                     ) from None
                 time.sleep(0.1)  # `midmix status` holds the lock for a moment
         await_orphans(state / "workers.lock")
+        end_late_ranks(state)
         yield state / "lock", state / "workers.lock"

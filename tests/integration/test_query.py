@@ -21,8 +21,11 @@ from midmix.runner import run_steps
 from midmix.show import write_result
 from midmix.tables import TABLES
 
-VIEWS = """sources parts documents scores labels spans pairs duplicates contamination decisions rules all_rules rule_effect curated artefacts steps
-ledger drops quarantine tokens evaluation_items designs losses laws weights evidence plan""".split()
+VIEWS = """
+sources parts documents scores labels spans pairs duplicates duplicate_losses contamination decisions cuts rules
+all_rules rule_effect overlap curated artefacts steps ledger drops quarantine tokens evaluation_items item_coverage designs losses laws
+weights evidence plan
+""".split()
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,7 @@ def kept(run: Run) -> dict[str, tuple[int, int]]:
 
 def test_it_is_what_a_run_with_these_thresholds_keeps(made: tuple[Run, Path], tmp_path: Path) -> None:
     run, config = made
-    changes = ["gopher_quality.min_words=400", "rules.prose=[gopher_quality]"]
+    changes = ["gopher_quality.min_words=400", "rules.prose=[gopher_quality]", "sources.chats.dedup.scope=nowhere"]
     effects = whatif(run, changes)
     assert [(e.change, e.source) for e in effects] == [
         (change, source) for change in (*changes, "all together") for source in SOURCES
@@ -56,7 +56,7 @@ def test_it_is_what_a_run_with_these_thresholds_keeps(made: tuple[Run, Path], tm
     assert all((e.now.docs, e.now.bytes) == now[e.source] for e in effects)
     for change in changes:
         assert sum(e.then.docs for e in effects if e.change == change) != sum(docs for docs, _ in now.values())
-    assignments = tuple(c if c.startswith("rules.") else f"thresholds.{c}" for c in changes)
+    assignments = tuple(f"thresholds.{c}" if c.startswith("gopher") else c for c in changes)
     run_steps(load_config(config, assignments), tmp_path / "run", steps_between(None, "decide"), workers=1, quiet=True)
     really = kept(midmix.open(tmp_path / "run"))
     together = {e.source: (e.then.docs, e.then.bytes) for e in effects if e.change == "all together"}

@@ -68,8 +68,8 @@ def _pairs(run: _Run, sheet: Sheet) -> list[Finding]:
 
 
 def _contents(run: _Run, sheet: Sheet) -> list[Finding]:
-    tells = [row for row in sheet["leak"] if row["detail"]["detectable"]]
-    silent = [row for row in sheet["leak"] if not row["detail"]["detectable"]]
+    tells = [row for row in sheet["leak"] if run.can_tell(row)]
+    silent = [row for row in sheet["leak"] if not run.can_tell(row)]
     return [
         _finding("leaks that the rule can tell", tells, run.leaks),
         _finding("documents with such leaks, dropped", tells, lambda row: not run.is_kept(row)),
@@ -150,7 +150,9 @@ class _Run:
             if row["other"] is not None:
                 self._repeats[row["doc"]] = row["other"]
                 self.repeats.append(row)
-        found = rows("SELECT doc, set, item, field FROM contamination")
+        told = rows("SELECT DISTINCT set, item, field FROM item_coverage WHERE detectable")
+        self._told = {(row["set"], row["item"], row["field"]) for row in told}
+        found = rows("SELECT DISTINCT doc, set, item, field FROM contamination WHERE label = 'leak'")
         self._leaks = {(row["doc"], row["set"], row["item"], row["field"]) for row in found}
         self._spans: dict[int, list[tuple[int, int]]] = defaultdict(list)
         for row in rows(
@@ -210,6 +212,11 @@ class _Run:
     def is_template(self, row: Row) -> bool:
         """Whether the two are labelled as one problem with other numbers, and neither was dropped for the other."""
         return self._template.together(row["doc"], row["other"]) and self.stands_apart(row)
+
+    def can_tell(self, row: Row) -> bool:
+        """Whether the run says that it can find the planted field of the item."""
+        detail = row["detail"]
+        return (detail["set"], detail["item"], detail["field"]) in self._told
 
     def leaks(self, row: Row) -> bool:
         """Whether the planted field of the item was found in the document."""

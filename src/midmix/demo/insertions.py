@@ -14,7 +14,7 @@ from midmix.demo.record import Planted, Record
 from midmix.demo.wording import ANIMALS, COLOURS, NAMES, THINGS
 
 BENCHMARK = "minigsm"
-MIN_WORDS = 5  # a field of fewer words cannot be told from chance
+MIN_WORDS = 5  # an answer of fewer words is not planted alone
 _UPPER_DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 _ALNUM = _UPPER_DIGITS + "abcdefghijklmnopqrstuvwxyz"
 _BASE64 = _ALNUM + "+/"
@@ -49,7 +49,7 @@ def leaks(pool: Pool, bench: Sequence[Item], count: int, draw: Draw) -> Iterator
         _embed(host, [bench[item][name] for name in fields], draw)
         for name in fields:
             words = _num_words(bench[item][name])
-            detail = {"set": BENCHMARK, "item": item, "field": name, "words": words, "detectable": words >= MIN_WORDS}
+            detail = {"set": BENCHMARK, "item": item, "field": name, "words": words}
             yield Planted("leak", host, detail=detail)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from midmix.flow import STEP_NAMES
-from midmix.report.blocks import Chart, Grid, Queryable, Row, Section, count, fetch, num_bytes, number, percent, text
+from midmix.report.blocks import Chart, Grid, Queryable, Row, Section, count, fetch, num_bytes, percent, text
 from midmix.report.drawing import ACCENT, INK, SHORT, Spec, axis, colour, draw, values
 
 MAX_REASONS, MAX_SOURCES, MAX_LISTED = 30, 40, 50
@@ -107,29 +107,53 @@ def duplicates(run: Queryable) -> Section:
     """Which source repeats which: dropped duplicates by source, against the source of the kept document."""
     rows = fetch(
         run,
-        "repeating kept documents bytes jaccard",
-        """SELECT a.source, b.source, count(*), sum(a.num_bytes)::BIGINT, min(d.jaccard)
-        FROM duplicates d JOIN documents a ON a.doc = d.doc JOIN documents b ON b.doc = d.repeats
-        GROUP BY ALL ORDER BY 1, 2""",
+        "repeating kept relation documents bytes tokens",
+        "SELECT source, kept_source, relation, docs, bytes, tokens_estimated FROM duplicate_losses ORDER BY 1, 2, 3",
     )
     pairs = fetch(run, "relation pairs", "SELECT relation, count(*) FROM pairs GROUP BY ALL ORDER BY 1")
+    names = ("documents", "tokens")
     cells = [
-        (r["repeating"], r["kept"], count(r["documents"]), num_bytes(r["bytes"]), number(r["jaccard"])) for r in rows
+        (r["repeating"], r["kept"], r["relation"], num_bytes(r["bytes"]), *(count(r[name]) for name in names))
+        for r in rows
     ]
-    headings = ("documents of", "repeat those of", "documents", "raw bytes", "least Jaccard")
-    grids = [Grid(headings, cells, frozenset({2, 3, 4}))] if rows else []
+    headings = ("documents of", "repeat those of", "relation", "raw bytes", "documents", "tokens, estimated")
+    grids = [Grid(headings, cells, frozenset({3, 4, 5}))] if rows else []
     if pairs:
         relations = [(row["relation"], count(row["pairs"])) for row in pairs]
         grids.append(Grid(("relation", "pairs"), relations, frozenset({1}), "Pairs that were compared"))
+    if templates := _templates(run):
+        grids.append(templates)
     return Section(
         "duplicates",
         "Duplicates between sources",
         "A document is dropped only for one that is kept and that it was itself compared with. "
-        "Templates (only numbers differ) are labelled and dropped by nothing.",
+        "Templates (only numbers differ) are labelled; what becomes of them is said in dedup.templates.",
         "No duplicates: `dedup` has not run, or found none.",
-        charts=[_matrix(rows)] if rows else [],
+        charts=[_matrix(_by_source(rows))] if rows else [],
         grids=grids,
     )
+
+
+def _templates(run: Queryable) -> Grid | None:
+    """Texts that differ in numbers alone: how many such groups there are, and what is kept of them."""
+    rows = fetch(
+        run,
+        "templates documents kept largest",
+        "SELECT count(DISTINCT template), count(*), count(*) FILTER (keep), max(template_size) FROM decisions "
+        "WHERE template IS NOT NULL HAVING count(*) > 0",
+    )
+    headings = ("templates", "documents of them", "kept", "largest")
+    cells = [tuple(count(row[name]) for name in ("templates", "documents", "kept", "largest")) for row in rows]
+    return Grid(headings, cells, frozenset(range(4)), "Texts that differ in numbers alone") if cells else None
+
+
+def _by_source(rows: list[Row]) -> list[Row]:
+    """Documents per pair of sources, whatever their relation."""
+    totals: dict[tuple[str, str], int] = {}
+    for row in rows:
+        pair = row["repeating"], row["kept"]
+        totals[pair] = totals.get(pair, 0) + row["documents"]
+    return [{"repeating": a, "kept": b, "documents": documents} for (a, b), documents in totals.items()]
 
 
 def _matrix(rows: list[Row]) -> Chart:
@@ -168,16 +192,17 @@ def contamination(run: Queryable) -> Section:
         run,
         "name role items detectable leaked documents",
         """WITH leaks AS (SELECT "set", count(DISTINCT item) AS items, count(DISTINCT doc) AS documents
-          FROM contamination GROUP BY ALL)
-        SELECT e."set", min(e.role), count(*), count(*) FILTER (e.detectable), coalesce(min(l.items), 0),
-          coalesce(min(l.documents), 0)
-        FROM evaluation_items e LEFT JOIN leaks l ON l."set" = e."set" GROUP BY ALL ORDER BY 1""",
+          FROM contamination WHERE label = 'leak' GROUP BY ALL),
+        told AS (SELECT DISTINCT "set", item FROM item_coverage WHERE detectable)
+        SELECT e."set", min(e.role), count(*), count(t.item), coalesce(min(l.items), 0), coalesce(min(l.documents), 0)
+        FROM evaluation_items e LEFT JOIN told t ON t."set" = e."set" AND t.item = e.item
+          LEFT JOIN leaks l ON l."set" = e."set" GROUP BY ALL ORDER BY 1""",
     )
     found = fetch(
         run,
         "name source documents",
         """SELECT c."set", d.source, count(DISTINCT c.doc) FROM contamination c JOIN documents d ON d.doc = c.doc
-        GROUP BY ALL ORDER BY 1, 2""",
+        WHERE c.label = 'leak' GROUP BY ALL ORDER BY 1, 2""",
     )
     names = ("items", "detectable", "leaked", "documents")
     cells = [(row["name"], row["role"], *(count(row[name]) for name in names)) for row in sets]

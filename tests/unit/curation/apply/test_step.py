@@ -53,6 +53,40 @@ def test_a_document_that_an_edit_empties_is_dropped_and_counted(make_run: MakeRu
     assert drops == {"edit.empty": (1, 9), "edit.pii.email": (0, 6)}
 
 
+def test_edits_and_cuts_are_united_and_carried_out_once(make_run: MakeRun, part: Any) -> None:
+    texts = ["ask é@b.c what is 1 + 1? thanks", "what is 1 + 1?", "é@b.c plain"]
+    spans = [(0, 4, 10, "pii.email", "E"), (2, 0, 6, "pii.email", "E")]
+    # The first cut begins within the address; the second leaves nothing but its mask.
+    hits = [("0:0", {"start_byte": 8, "end_byte": 25}), ("0:0", {"start_byte": 11, "end_byte": 25, "label": "variant"})]
+    hits += [("0:1", {"start_byte": 0, "end_byte": 14})]
+    run = make_run(
+        {0: part("web", texts, spans=spans)},
+        sources={"web": "prose"},
+        leaks=[(doc, "gsm8k", columns) for doc, columns in hits],
+        config_leaks={"policy": "mask", "variants": "mask"},
+    )
+    run.run(decide_step, "decide")
+    run.run(step, "apply")
+    found = [(row["text"], row["bytes_removed"]) for row in run.rows(CURATED)]
+    assert found == [("ask E thanks", 21), ("[masked]", 14), ("E plain", 6)]
+    assert {r["reason"]: r["bytes"] for r in run.rows(DROPS)} == {"edit.pii.email": 27, "edit.leak.gsm8k": 14}
+
+
+def test_a_part_whose_cuts_changed_is_done_again(make_run: MakeRun, part: Any) -> None:
+    run = make_run(
+        {0: part("web", ["abc"]), 1: part("web", ["defg"])},
+        sources={"web": "prose"},
+        leaks=[("1:0", "arc", {"start_byte": 1, "end_byte": 3})],
+        config_leaks={"policy": "mark"},
+    )
+    for policy in ("mark", "mask"):
+        run.config = run.config.model_copy(update={"leaks": run.config.leaks.model_copy(update={"policy": policy})})
+        run.run(decide_step, "decide")
+        run.run(step, "apply")
+    assert [r["text"] for r in run.rows(CURATED)] == ["abc", "d[masked]g"]
+    assert {r["part"]: r["action"] for r in run.rows(STEPS)} == {0: "reused", 1: "done"}
+
+
 def test_white_space_of_any_script_is_blank() -> None:
     texts = pa.array(["", " \t\n", "\u3000\u2003\xa0", "x", "\u200b"], pa.large_string())
     assert step.is_blank(texts).tolist() == [True, True, True, False, False]
