@@ -23,6 +23,7 @@ from midmix.curation.decide.cuts import cuts_of_part
 from midmix.curation.decide.duplicates import DuplicatePairs, choose, load_pairs, number_sources, repeats_of_part
 from midmix.curation.decide.judged import JudgedParts
 from midmix.curation.decide.leaks import LeakPolicies, mask_cuts
+from midmix.curation.decide.past import PastCopies
 from midmix.curation.decide.resolve import RulesByKind
 from midmix.curation.decide.sql import fired_sql
 from midmix.curation.dedup.exchange import Workspace
@@ -30,7 +31,7 @@ from midmix.errors import ConfigError, StepError
 from midmix.parts import Part, document_keys
 from midmix.tables import DOCUMENTS, PAIRS, PARTS, SEMANTIC_PAIRS, SOURCES, SURVIVOR_SCORES
 
-# After the rules the leaks by name, duplicates last: the first in the list is the reason.
+# After the rules leaks and copies of earlier corpora by name, duplicates last: the first in the list is the reason.
 _DECISIONS_SQL = """
 WITH leaks AS (
   SELECT doc, list(DISTINCT reason ORDER BY reason) AS reasons FROM leaked GROUP BY doc
@@ -75,7 +76,7 @@ def decide_parts(
         pairs = load_pairs(
             (*files[PAIRS.name], *files[SEMANTIC_PAIRS.name]), 1 + max((part.id for part in parts), default=0), work
         )
-        verdicts = _Verdicts(judged, LeakPolicies(folder, config), work.folder, rules)
+        verdicts = _Verdicts(judged, LeakPolicies(folder, config), PastCopies(folder), work.folder, rules)
         passed = work.array("passed", np.bool_, len(pairs.documents))
         for part in parts:
             verdicts.judge(part, pairs, passed)
@@ -90,8 +91,10 @@ def decide_parts(
 class _Verdicts:
     """Verdicts of one part at a time: first by rules and leaks, kept on disk; then with what repeats what."""
 
-    def __init__(self, judged: JudgedParts, leaks: LeakPolicies, scratch: Path, rules: RulesByKind) -> None:
-        self._judged, self._leaks, self._scratch = judged, leaks, scratch
+    def __init__(
+        self, judged: JudgedParts, leaks: LeakPolicies, past: PastCopies, scratch: Path, rules: RulesByKind
+    ) -> None:
+        self._judged, self._leaks, self._past, self._scratch = judged, leaks, past, scratch
         self._rules, self._fired_sql = rules, fired_sql(rules)
 
     def judge(self, part: Part, pairs: DuplicatePairs, passed: npt.NDArray[np.bool_]) -> None:
@@ -107,7 +110,8 @@ class _Verdicts:
         pa.feather.write_feather(fired, self._file(part), compression="uncompressed")
         keys = fired.column("doc").to_numpy()
         clear = pc.equal(pc.list_value_length(fired.column("fired")), 0).to_numpy()
-        clear &= ~np.isin(keys, self._leaks.of_part(part.id)["drop"].column("doc").to_numpy())
+        leaked = self._leaked(part, self._leaks.of_part(part.id)["drop"])
+        clear &= ~np.isin(keys, leaked.column("doc").to_numpy())
         first, last = pairs.span(part.id)
         passed[first:last] = clear[np.searchsorted(keys, pairs.documents[first:last])]
 
@@ -130,12 +134,16 @@ class _Verdicts:
         leaks = self._leaks.of_part(part.id)
         for name, data in (
             ("fired", pa.feather.read_table(self._file(part))),
-            ("leaked", leaks["drop"]),
+            ("leaked", self._leaked(part, leaks["drop"])),
             ("repeats", repeats),
         ):
             self._judged.connection.register(name, data)
         decisions = self._judged.table(_DECISIONS_SQL)
         return Decided(part, decisions, cuts_of_part(decisions, mask_cuts(leaks["mask"])))
+
+    def _leaked(self, part: Part, leaks: pa.Table) -> pa.Table:
+        """Rows (doc, reason) of documents that no survivor may stand in for: leaks to be dropped, copies of the past."""
+        return pa.concat_tables([leaks.select(["doc", "reason"]), self._past.of_part(part.id)])
 
     def _check(self, part: Part, fired: pa.Table) -> None:
         keys = document_keys(self._judged.document_files(part.id))

@@ -151,8 +151,8 @@ def _row_groups(batches: Iterable[pa.RecordBatch | pa.Table], schema: pa.Schema,
         yield pa.concat_tables(waiting).combine_chunks()
 
 
-def _write_parquet(path: Path, schema: pa.Schema, groups: Iterable[pa.Table], packed: Collection[str] = ()) -> int:
-    keys = [c.name for c in schema if c.type == KEY]
+def _write_parquet(path: Path, table: Table, schema: pa.Schema, groups: Iterable[pa.Table]) -> int:
+    keys, packed = [c.name for c in schema if c.type == KEY], table.packed
     codecs = {c.name: "NONE" if c.name in packed else "zstd" for c in schema}
     rows = 0
     with pq.ParquetWriter(
@@ -188,7 +188,7 @@ def write_table(
     schema = table.schema(unit if table.groups else None)
     temporary = scratch_file(folder / "scratch", ".parquet")
     batches = [data] if isinstance(data, pa.Table) else data
-    rows = _write_parquet(temporary, schema, _row_groups(batches, schema, table.name), table.packed)
+    rows = _write_parquet(temporary, table, schema, _row_groups(batches, schema, table.name))
     return FileEntry(*_settle(folder, table.name, stem, temporary, rows), part=part, unit=unit)
 
 

@@ -24,6 +24,7 @@ class Explanation:
     labels: dict[str, Any]
     rules: list[dict[str, Any]] = field(default_factory=list)
     pairs: list[dict[str, Any]] = field(default_factory=list)
+    past: list[dict[str, Any]] = field(default_factory=list)
     leaks: list[dict[str, Any]] = field(default_factory=list)
     spans: list[dict[str, Any]] = field(default_factory=list)
     cuts: list[dict[str, Any]] = field(default_factory=list)
@@ -68,6 +69,7 @@ def explain(run: Run, name: str) -> Explanation:
         labels=_row(run, "labels", key),
         rules=_rows(run, f"SELECT rule_set, rule, value, threshold, fired, in_force FROM all_rules WHERE doc = {key}"),
         pairs=_rows(run, f"SELECT * FROM pairs WHERE doc = {key} OR earlier = {key} ORDER BY doc, earlier LIMIT 50"),
+        past=_rows(run, f"SELECT * EXCLUDE (doc) FROM past_pairs WHERE doc = {key} ORDER BY ALL LIMIT 50"),
         leaks=_rows(
             run,
             'SELECT c.*, i.question, i.answer FROM contamination c LEFT JOIN evaluation_items i USING ("set", item) '
@@ -108,6 +110,7 @@ def print_explanation(explanation: Explanation) -> None:
         ("rules in force (fired first)", _rules(explanation, in_force=True)),
         ("rules of other sets, not in force here (fired first)", _rules(explanation, in_force=False)),
         ("compared with", explanation.pairs),
+        ("in earlier corpora", explanation.past),
         ("evaluation items found in it", explanation.leaks),
         ("spans", explanation.spans),
         ("cuts", explanation.cuts),

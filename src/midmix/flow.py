@@ -61,6 +61,11 @@ CURATE = (
         "candidate pairs from hashes, verified on the clean text",
     ),
     Step(
+        "past", "midmix.curation.past.step", (t.PARTS, t.DOCUMENTS, t.SPANS, t.SIGNATURES, t.BANDS),
+        (t.PAST_KEYS, t.PAST_CANDIDATES, t.PAST_PAIRS),
+        "what an earlier corpus has already, by its index; for those who ask",
+    ),
+    Step(
         "passages", "midmix.curation.passages.step", (t.DOCUMENTS, t.SPANS),
         (t.PASSAGES, t.ANCHORS, t.SHARED_ANCHORS, t.SHARED_WINDOWS, t.REPEATED_PASSAGES),
         "lines, paragraphs and exact substrings that several documents share",
@@ -77,7 +82,7 @@ CURATE = (
     ),
     Step(
         "decide", "midmix.curation.decide.step",
-        (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.SURVIVOR_SCORES, t.PAIRS, t.SEMANTIC_PAIRS,
+        (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.SURVIVOR_SCORES, t.PAIRS, t.SEMANTIC_PAIRS, t.PAST_PAIRS,
          t.REPEATED_PASSAGES, t.EVALUATION_ITEMS, t.CONTAMINATION),
         (t.DECISIONS, t.CUTS),
         "rules and leaks, then the survivors among those that passed; the only place with thresholds",

@@ -21,7 +21,7 @@ from midmix.step import Context
 from midmix.tables import QUARANTINE, TABLES
 from midmix.writer import only_writer
 
-READ_TEXT = ("score", "classify", "dedup", "passages", "decontaminate", "apply")
+READ_TEXT = ("score", "classify", "dedup", "past", "passages", "decontaminate", "apply")
 
 
 def run_steps(
@@ -47,6 +47,7 @@ def run_steps(
     with only_writer(folder) as locks:
         shutil.rmtree(folder / "scratch", ignore_errors=True)
         _check_inputs(folder, steps)
+        _check_indexes(config, steps)
         _check_sources(config, folder, steps)
         _save_config(config, folder)
         book = Book(folder, STEP_NAMES)
@@ -121,6 +122,14 @@ def _check_inputs(folder: Path, steps: Sequence[Step]) -> None:
                     f"{folder}: step {step.name} reads '{table.name}', which step {maker} makes. Run with --from {maker}."
                 )
         made |= {t.name for t in step.writes}
+
+
+def _check_indexes(config: Config, steps: Sequence[Step]) -> None:
+    """Find faults in the indexes of earlier corpora now, not when the steps before have read all text."""
+    if any(step.name == "past" for step in steps):
+        from midmix.curation.past.corpora import load_corpora
+
+        load_corpora(config)
 
 
 def _check_sources(config: Config, folder: Path, steps: Sequence[Step]) -> None:

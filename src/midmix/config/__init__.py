@@ -81,6 +81,7 @@ class Config(Section):
             "benchmarks": self.benchmarks,
             "rule_sets": self.rule_sets,
             "scorers": self.scorers,
+            "dedup.against": self.dedup.against,
             **{f"rule_sets.{name}": rules for name, rules in self.rule_sets.items()},
         }
         if self.mixture:

@@ -48,6 +48,13 @@ class Ray(Section):
     cpus_per_task: int = Field(default=1, ge=1)
     mem_per_cpu_gb: float = Field(default=4, gt=0)
 
+    @field_validator("address")
+    @classmethod
+    def _reachable(cls, value: str | None) -> str | None:
+        if value is not None and value != "auto" and not re.fullmatch(r"[^/]+:\d+", value):
+            raise ValueError("expected host:port, 'auto', or nothing (Ray is started on this machine)")
+        return value
+
 
 class Execution(Section):
     """Which backend does the work of a run. Results never depend on it.

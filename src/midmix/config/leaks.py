@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from midmix.config.section import Section
 
 Policy = Literal["mark", "mask", "drop"]
+MIN_NGRAM, MAX_NGRAM = 3, 64
 
 
 class Benchmark(Section):
@@ -25,9 +26,13 @@ class Benchmark(Section):
 
 
 class Leaks(Section):
-    """What becomes of documents that hold an item's text, the same item with other numbers, or an exact n-gram of it."""
+    """What becomes of documents that hold an item's text, the same item with other numbers, or an exact n-gram of it.
+
+    ngrams: words of an n-gram to what becomes of documents that share one with an item, where at least `min_overlap`
+    of the field's n-grams are found.
+    """
 
     policy: Policy = "drop"
     variants: Policy = "mark"
-    ngrams: dict[int, Policy] = {}
+    ngrams: dict[Annotated[int, Field(ge=MIN_NGRAM, le=MAX_NGRAM)], Policy] = {}
     min_overlap: float = Field(default=0.5, gt=0, le=1)

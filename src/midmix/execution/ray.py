@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import os
+import socket
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -19,6 +20,7 @@ from midmix.execution.batch import Batch
 from midmix.execution.local import end_processes, start_processes
 
 INSTALL = 'pip install "midmix[ray]"'
+ANSWER_SECONDS = 20.0
 _GB = 2**30
 _OBJECT_STORE_BYTES = 80 * 2**20  # the least that Ray takes; ranks read and write files, and no objects
 
@@ -30,7 +32,8 @@ class RayBackend:
     max_ranks = None
 
     def __init__(self, settings: Ray, locks: tuple[Path, Path]) -> None:
-        if importlib.util.find_spec("ray") is None:
+        found = importlib.util.find_spec("ray")
+        if found is None or found.origin is None:  # None also for a folder that happens to be called ray
             raise ConfigError(
                 f"execution.backend is ray, which is not installed. Install it here and on every node: {INSTALL}"
             )
@@ -104,6 +107,7 @@ def _join(settings: Ray, at_once: int) -> None:
     import ray
 
     if not ray.is_initialized():
+        _refuse_unreachable(settings.address)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         num_cpus = at_once * settings.cpus_per_task if at_once > 0 else None
         own = {"num_cpus": num_cpus, "object_store_memory": _OBJECT_STORE_BYTES, "include_dashboard": False}
@@ -117,6 +121,21 @@ def _join(settings: Ray, at_once: int) -> None:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise StepError(f"Ray cannot be reached or started ({error}). Mend execution.ray.address.") from None
     _refuse_too_small(ray.nodes(), settings)
+
+
+def _refuse_unreachable(address: str | None) -> None:
+    """Ray itself would try for many minutes."""
+    if address is None or address == "auto":
+        return
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS):
+            return
+    except OSError as error:
+        raise StepError(
+            f"execution.ray.address: no Ray cluster answers at {address} ({error}). `ray status` says on a node of it "
+            f"whether it is up; without an address Ray is started on this machine."
+        ) from None
 
 
 def _refuse_too_small(nodes: list[dict[str, Any]], settings: Ray) -> None:
