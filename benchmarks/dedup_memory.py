@@ -2,8 +2,10 @@
 
 Memory is that of a child process forked for each work function of the two steps: its peak less what it had at its
 start, mapped files left out, which are the system's to take back. Per document it is the difference of a large and a
-small corpus over that of their sizes, so that what does not grow cancels out; signing, which is done part by part, is
-left out. With little memory allowed, the same peaks say whether ranges bound it.
+small corpus over that of their sizes, so that what does not grow cancels out. `cluster_bytes_per_document` is the
+most of any function between signing and PAIRS, and of components of unverified candidates; signing goes part by part
+and is left out, `decide` is told on its own. The same with as little memory allowed as there may be says whether
+ranges bound it.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from dedup_ours import InProcess, copies, deduplicate, prepare, warm_up
 from midmix.curation.dedup.components import run_components
 
 SHORT_WORDS = (12, 24)
-LITTLE_MB = 256
+LITTLE_MB = 64
 
 
 def short_texts(count: int, seed: int) -> list[str]:
@@ -98,13 +100,15 @@ def memory(out: Path, counts: tuple[int, int]) -> dict[str, float]:
         usual[count], bounded[count] = peaks(run), peaks(run, memory_mb=LITTLE_MB)
     small, large = counts
     titles = [title for title in usual[large] if "sign" not in title]
-    grown = {title: (usual[large][title] - usual[small].get(title, 0)) / (large - small) for title in titles}
-    figures = {"cluster_bytes_per_document": max(0.0, *grown.values())}
-    figures |= {f"bytes_per_document {title}": value for title, value in grown.items()}
-    for count in counts:
-        figures[f"peak_mib_{count}"] = max(usual[count][title] for title in titles) / 2**20
-        figures[f"peak_mib_{count}_of_{LITTLE_MB}_mb"] = max(bounded[count][title] for title in titles) / 2**20
-    return figures
+    figures = {}
+    for name, found in (("", usual), (f" of {LITTLE_MB} MB", bounded)):
+        for count in counts:
+            figures[f"peak_mib_{count}{name}"] = max(found[count][title] for title in titles) / 2**20
+        for title in titles:
+            grown = (found[large][title] - found[small].get(title, 0)) / (large - small)
+            figures[f"bytes_per_document{name} {title}"] = grown
+    of_dedup = [figures[f"bytes_per_document {title}"] for title in titles if not title.startswith("decide")]
+    return {"cluster_bytes_per_document": max(0.0, *of_dedup)} | figures
 
 
 def main() -> None:

@@ -211,7 +211,7 @@ def scan_code(data, end, n, limit, state, out, t, names):  # type: ignore[no-unt
 @njit
 def _scan_all(data, offsets, out_offsets, out, t, names):  # type: ignore[no-untyped-def]
     state = np.zeros(2, np.int64)
-    n = 0
+    n = np.int64(0)  # a plain 0 would have the scanner compiled twice
     for text in range(offsets.size - 1):
         state[AT] = offsets[text]
         state[WRITTEN] += NEAR  # further than any name of the text before

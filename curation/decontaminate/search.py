@@ -24,8 +24,10 @@ from midmix.curation.decontaminate.verdict import NONE, judge
 from midmix.jit import njit
 
 BUFFER, OVERLAP = 32_768, 2_048
+# Numbers that tell of a place.
+ROW = 6
 # A place is looked at closer when grams of this share of a piece's weight gather there.
-_SHARE = 0.08
+_SHARE = 0.06
 _LEAST_HITS = 2
 assert OVERLAP > MOST_WINDOW_TOKENS
 
@@ -138,8 +140,10 @@ def _best_window(places, postings, weights, first, last, span, least):  # type: 
 
 @njit
 def _grown(array, size):  # type: ignore[no-untyped-def]
-    out = np.zeros((max(size, 2 * array.shape[0]), *array.shape[1:]), array.dtype)
-    out[: array.shape[0]] = array
+    """A longer copy of an array, with room for `size` and more."""
+    out = np.zeros(max(size, 2 * array.size), array.dtype)
+    for k in range(array.size):
+        out[k] = array[k]
     return out
 
 
@@ -169,9 +173,10 @@ def _judge_piece(doc, piece, start, n, first, last, places, postings, s, index, 
         if label != NONE:
             if filled == shares.size:
                 rows, shares = _grown(rows, 0), _grown(shares, 0)
-            rows[filled, 0], rows[filled, 1], rows[filled, 2], rows[filled, 3] = doc, piece, label, rule
-            rows[filled, 4] = s.tokens.begins[left + low] - start
-            rows[filled, 5] = s.tokens.ends[left + high - 1] - start
+            at = filled * ROW
+            rows[at], rows[at + 1], rows[at + 2], rows[at + 3] = doc, piece, label, rule
+            rows[at + 4] = s.tokens.begins[left + low] - start
+            rows[at + 5] = s.tokens.ends[left + high - 1] - start
             shares[filled] = evidence.matched
             filled += 1
             behind = max(left + high, places[hit] + 1)
@@ -211,12 +216,39 @@ def _has_return(data, start, end):  # type: ignore[no-untyped-def]
 
 
 @njit
+def _look(doc, start, n, moment, s, index, room, places, postings, rows, shares, filled):  # type: ignore[no-untyped-def]
+    """Search the tokens in the buffer; the last five arguments as they are then, grown where they had to be."""
+    count = gram_hashes(s.tokens.hashes, s.tokens.classes, 0, n, index.gram, s.grams)
+    count = _known_grams(s.grams, count, index.filter, index.slots, s.found, s.found_slots)
+    if count < _LEAST_HITS:
+        return places, postings, rows, shares, filled
+    chosen, touched, hits = _candidates(count, moment, s, index)
+    if hits > places.size:
+        places, postings = _grown(places, hits), _grown(postings, hits)
+    if chosen:
+        _gather(count, s, index, places, postings)
+        for k in range(n):
+            s.codes[k] = np.uint32(s.tokens.hashes[k] & np.uint64(0xFFFFFFFF))
+    for k in range(touched):
+        piece = s.touched[k]
+        if k < chosen:
+            last = s.starts[piece]
+            first = last - s.hits[piece]
+            rows, shares, filled = _judge_piece(
+                doc, piece, start, n, first, last, places, postings, s, index, room, rows, shares, filled
+            )
+        s.hits[piece] = 0
+    return places, postings, rows, shares, filled
+
+
+@njit
 def _search(data, offsets, index, s, room, t, code, names):  # type: ignore[no-untyped-def]
-    """Rows int64 [n, 6] (document, piece, label, rule, first byte, byte after the last), shares of weight float64."""
+    """Rows int64 [n * ROW] (document, piece, label, rule, first byte, byte after the last), shares of weight float64."""
     state = np.zeros(STATE_SLOTS, np.int64)
-    rows, shares, filled = np.zeros((64, 6), np.int64), np.zeros(64), 0
     places, postings = np.zeros(1024, np.int64), np.zeros(1024, np.int64)
-    moment, written = 0, 0
+    rows, shares = np.zeros(64 * ROW, np.int64), np.zeros(64)
+    # Plain numbers would have the kernels that are given them compiled twice.
+    filled, moment, written, limit = np.int64(0), np.int64(0), np.int64(0), np.int64(BUFFER)
     for doc in range(offsets.size - 1):
         start, end = offsets[doc], offsets[doc + 1]
         if index.is_code and not _has_return(data, start, end):
@@ -225,56 +257,28 @@ def _search(data, offsets, index, s, room, t, code, names):  # type: ignore[no-u
         state[AT] = start
         if index.is_code:
             state[WRITTEN] = written + NEAR  # further than any name of the text before
-        n = 0
+        n = np.int64(0)
         while True:
             if index.is_code:
-                n = scan_code(data, end, n, BUFFER, state, s.tokens, code, names)
+                n = scan_code(data, end, n, limit, state, s.tokens, code, names)
             else:
-                n = scan(data, start, end, n, BUFFER, state, s.tokens, t)
-            count = gram_hashes(s.tokens.hashes, s.tokens.classes, 0, n, index.gram, s.grams)
-            count = _known_grams(s.grams, count, index.filter, index.slots, s.found, s.found_slots)
-            if count >= _LEAST_HITS:
-                moment += 1
-                chosen, touched, hits = _candidates(count, moment, s, index)
-                if hits > places.size:
-                    places, postings = _grown(places, hits), _grown(postings, hits)
-                if chosen:
-                    _gather(count, s, index, places, postings)
-                    for k in range(n):
-                        s.codes[k] = np.uint32(s.tokens.hashes[k] & np.uint64(0xFFFFFFFF))
-                for k in range(touched):
-                    piece = s.touched[k]
-                    if k < chosen:
-                        last = s.starts[piece]
-                        rows, shares, filled = _judge_piece(
-                            doc,
-                            piece,
-                            start,
-                            n,
-                            last - s.hits[piece],
-                            last,
-                            places,
-                            postings,
-                            s,
-                            index,
-                            room,
-                            rows,
-                            shares,
-                            filled,
-                        )
-                    s.hits[piece] = 0
+                n = scan(data, start, end, n, limit, state, s.tokens, t)
+            moment += 1
+            places, postings, rows, shares, filled = _look(
+                doc, start, n, moment, s, index, room, places, postings, rows, shares, filled
+            )
             if state[AT] >= end:
                 break
             n = _keep_last(s.tokens, n)
         if index.is_code:
             written = state[WRITTEN]
-    return rows[:filled], shares[:filled]
+    return rows[: filled * ROW], shares[:filled]
 
 
 @njit
 def _keep_last(tokens, n):  # type: ignore[no-untyped-def]
     """Move the last OVERLAP tokens to the front; how many there are."""
-    kept = min(n, OVERLAP)
+    kept = min(n, np.int64(OVERLAP))
     for k in range(kept):
         tokens.hashes[k] = tokens.hashes[n - kept + k]
         tokens.classes[k] = tokens.classes[n - kept + k]
@@ -293,4 +297,4 @@ def search(texts: pa.LargeStringArray, lookup: Lookup) -> tuple[npt.NDArray[np.i
     rows, shares = _search(
         data, bounds, lookup, _scratch(lookup), make_room(), notation(), code_notation(), empty_names()
     )
-    return rows, shares
+    return rows.reshape(-1, ROW), shares

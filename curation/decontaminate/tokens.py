@@ -262,7 +262,7 @@ def scan(data, start, end, n, limit, state, out, t):  # type: ignore[no-untyped-
 @njit
 def _scan_all(data, offsets, out_offsets, out, t):  # type: ignore[no-untyped-def]
     state = np.zeros(STATE_SLOTS, np.int64)
-    n = 0
+    n = np.int64(0)  # a plain 0 would have the scanner compiled twice
     for text in range(offsets.size - 1):
         state[:] = 0
         state[AT] = offsets[text]

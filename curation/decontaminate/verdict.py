@@ -96,10 +96,10 @@ def judge(e: Evidence, kind: int) -> tuple[int, int]:
         return (VARIANT if e.run_numbers else LEAK), PART
     if kind != BODY_FIELD and e.numbers >= 2 and all_present and e.length >= 16 and e.run >= 5:
         many = e.numbers >= 3
-        enough = e.matched >= (0.5 if many else 0.55) and e.matched + e.substituted >= (0.7 if many else 0.75)
+        enough = e.matched >= (0.42 if many else 0.47) and e.matched + e.substituted >= (0.7 if many else 0.75)
         if enough and e.equal_numbers >= 0.6 * e.numbers:
             return LEAK, REWORDED
-    if e.other_numbers and e.matched + e.substituted >= 0.85 and e.matched >= 0.55 and e.run >= 5 and e.length >= 20:
+    if e.other_numbers and e.matched + e.substituted >= 0.85 and e.matched >= 0.47 and e.run >= 5 and e.length >= 18:
         aligned = e.equal_numbers + e.other_numbers >= 0.8 * e.numbers and e.numbers >= 2
         if aligned and (kind != ANSWER_FIELD or (e.length >= 30 and e.matched + e.substituted >= 0.9)):
             return VARIANT, NAMES

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,8 +21,8 @@ from midmix.curation.dedup.keys import KEY_BITS
 from midmix.curation.dedup.places import Places, look_up
 from midmix.curation.dedup.ranges import (
     Range,
+    SortedFiles,
     hash_blocks,
-    read_range,
     repeated,
     starts_of_equals,
     unique_pairs,
@@ -37,7 +36,7 @@ FIRSTS = 16
 # Members of buckets that pairs are made of at a time.
 _MEMBERS = 1 << 15
 # Pairs that are collected before they are written: more where there are many parts, which would else open many files.
-_PAIRS, _PAIRS_PER_FILE, _PAIR_BYTES = 1 << 18, 1 << 13, 256
+_PAIRS, _PAIRS_PER_FILE, _PAIR_BYTES = 3 << 17, 1 << 13, 256
 Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 # Pairs and how often each was found.
 Counted = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]
@@ -60,22 +59,26 @@ def pair_buckets(task: Task, output: Output) -> None:
     settings = task.settings
     bucketing = Bucketing(settings["sizes_ratio"], settings["most"])
     manifest = load_manifest(task.folder, settings["table"])
-    files = [(places.span(e.part), task.folder / e.path) for e in manifest.files if e.part is not None]
-    wanted = hash_blocks(Range(*settings["range"]), KEY_BITS, sum(e.rows for e in manifest.files), len(files))
-    key = settings["key"]
-    found = (pairs for block in wanted for pairs in _pairs_of_range(files, block, key, places.facts, bucketing))
-    most = min(max(_PAIRS, len(files) * _PAIRS_PER_FILE), task.memory_bytes // _PAIR_BYTES)
-    for number, run in enumerate(_sorted_runs(found, places.count, most, count_times=settings["count"])):
-        rows = pa.Table.from_arrays([pa.array(column) for column in run], schema=CANDIDATES.schema())
-        output.table(CANDIDATES, rows, unit=settings["table"], stem=f"{task.item}-{number:04d}")
+    entries = [entry for entry in manifest.files if entry.part is not None]
+    spans = [places.span(entry.part) for entry in entries if entry.part is not None]
+    blocks = hash_blocks(Range(*settings["range"]), KEY_BITS, sum(e.rows for e in entries), len(entries))
+    most = min(max(_PAIRS, len(entries) * _PAIRS_PER_FILE), task.memory_bytes // _PAIR_BYTES)
+    with SortedFiles([task.folder / entry.path for entry in entries]) as files:
+        found = (
+            pairs
+            for block in blocks
+            for pairs in _pairs_of_block(files, spans, block, settings["key"], places.facts, bucketing)
+        )
+        for number, run in enumerate(_sorted_runs(found, places.count, most, count_times=settings["count"])):
+            rows = pa.Table.from_arrays([pa.array(column) for column in run], schema=CANDIDATES.schema())
+            output.table(CANDIDATES, rows, unit=settings["table"], stem=f"{task.item}-{number:04d}")
 
 
-def _pairs_of_range(
-    files: Sequence[tuple[Range, Path]], wanted: Range, key: str, facts: npt.NDArray[Any], bucketing: Bucketing
+def _pairs_of_block(
+    files: SortedFiles, spans: Sequence[Range], wanted: Range, key: str, facts: npt.NDArray[Any], bucketing: Bucketing
 ) -> Iterator[Pairs]:
     parts = [(np.zeros(0, np.int64),) * 3]
-    for span, path in files:
-        keys, rows = read_range([path], wanted, [key, "row"])
+    for span, (keys, rows) in zip(spans, files.read_each(wanted, [key, "row"]), strict=True):
         place = facts["place"][span.low : span.high][rows]
         kept = place >= 0
         parts.append((keys[kept], span.low + rows[kept].astype(np.int64), place[kept]))

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from midmix.artifact import Manifest, load_manifest
+from midmix.artifact import load_manifest
 from midmix.curation.dedup.places import Places, look_up
 from midmix.curation.dedup.radix import number_distinct, sorted_distinct
-from midmix.curation.dedup.ranges import Range, blocks, read_range
+from midmix.curation.dedup.ranges import Range, SortedFiles, row_blocks
 from midmix.curation.dedup.sketches import enough_shared
 from midmix.tables import BANDS, CANDIDATES, SKETCHES
 
 # What stands for the count of shared shingles of a pair that was not compared yet.
 UNKNOWN = -2
 _COLUMNS = ("later", "earlier", "shared")
+_EQUALS = ("exact", "template", "url")
 # Bytes that a candidate takes while pairs are put together.
 _ROW_BYTES = 128
-_MOST_ROWS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,19 @@ def pair_blocks(
 ) -> Iterator[PairBlock]:
     """The pairs whose later document is one of the ordinals `wanted`, block by block."""
     manifest = load_manifest(folder, CANDIDATES.name)
-    for block in blocks(manifest.paths(folder), wanted, min(_MOST_ROWS, memory_bytes // 2 // _ROW_BYTES)):
-        yield _block(folder, manifest, places, block, containment)
+    by_unit: dict[str, list[Path]] = {unit: [] for unit in (BANDS.name, SKETCHES.name, "known", *_EQUALS)}
+    for entry in manifest.files:
+        by_unit[entry.unit].append(folder / entry.path)
+    with ExitStack() as stack:
+        files = {unit: stack.enter_context(SortedFiles(paths)) for unit, paths in by_unit.items()}
+        rows = sum(some.rows_in(wanted) for some in files.values())
+        for block in row_blocks(wanted, rows, len(manifest.files), memory_bytes // 2 // _ROW_BYTES):
+            yield _block(files, places, block, containment)
 
 
-def _block(folder: Path, manifest: Manifest, places: Places, wanted: Range, containment: float | None) -> PairBlock:
+def _block(files: dict[str, SortedFiles], places: Places, wanted: Range, containment: float | None) -> PairBlock:
     def read(unit: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]:
-        later, earlier, shared = read_range(manifest.paths(folder, unit=unit), wanted, _COLUMNS)
+        later, earlier, shared = files[unit].read(wanted, _COLUMNS)
         return later, earlier, shared
 
     def ids(later: npt.NDArray[np.int64], earlier: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
@@ -73,7 +80,7 @@ def _block(folder: Path, manifest: Manifest, places: Places, wanted: Range, cont
         shared = np.where(known[at] == found, before[2][at], shared).astype(np.int32)
     later, earlier = _pairs(found, wanted, places.count)
     one, other = _sizes(places, later, earlier)
-    equals = {relation: read(relation)[:2] for relation in ("exact", "template", "url")}
+    equals = {relation: read(relation)[:2] for relation in _EQUALS}
     return PairBlock(later, earlier, shared, one, other, equals)
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from midmix.artifact import load_manifest
 from midmix.curation.decide.groups import flatten, unite
 from midmix.curation.dedup.keys import KEY_BITS
-from midmix.curation.dedup.ranges import Range, hash_blocks, hash_range, read_range, repeated, starts_of_equals
+from midmix.curation.dedup.ranges import Range, SortedFiles, hash_blocks, hash_range, repeated, starts_of_equals
 from midmix.tables import BANDS, SIGNATURES
 
 
@@ -35,19 +35,19 @@ def band_components(files: Sequence[Path], documents: Sequence[int]) -> npt.NDAr
     count = int(firsts[-1])
     parent: npt.NDArray[np.integer] = np.arange(count, dtype=np.int32 if count < 1 << 31 else np.int64)
     rows = sum(pq.read_metadata(path).num_rows for path in files)
-    for block in hash_blocks(hash_range(KEY_BITS), KEY_BITS, rows, len(files)):
-        unite(parent, *_mates(files, firsts, block))
+    with SortedFiles(files) as opened:
+        for block in hash_blocks(hash_range(KEY_BITS), KEY_BITS, rows, len(files)):
+            unite(parent, *_mates(opened, firsts, block))
     flatten(parent)
     return parent
 
 
 def _mates(
-    files: Sequence[Path], firsts: npt.NDArray[np.int64], wanted: Range
+    files: SortedFiles, firsts: npt.NDArray[np.int64], wanted: Range
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """(document, first document of its bucket) of those in buckets of two and more."""
     found = [(np.zeros(0, np.int64), np.zeros(0, np.int64))]
-    for path, first in zip(files, firsts[:-1], strict=True):
-        keys, rows = read_range([path], wanted, ["band", "row"])
+    for (keys, rows), first in zip(files.read_each(wanted, ["band", "row"]), firsts[:-1], strict=True):
         found.append((keys, first + rows.astype(np.int64)))
     keys, ordinals = (np.concatenate(column) for column in zip(*found, strict=True))
     chosen, keys = repeated(keys)

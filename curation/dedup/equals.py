@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from midmix.artifact import load_manifest
 from midmix.curation.dedup.places import Places, halves
-from midmix.curation.dedup.ranges import Range, hash_blocks, read_range, repeated, starts_of_equals
+from midmix.curation.dedup.ranges import Range, SortedFiles, hash_blocks, repeated, starts_of_equals
 from midmix.tables import CANDIDATES, DOCUMENTS, HASH, SIGNATURES, TEXT_KEYS
 from midmix.task import Output, Task
 
@@ -61,21 +61,22 @@ def pair_equals(task: Task, output: Output) -> None:
     places = Places.load(task.folder)
     relation, wanted = task.settings["relation"], Range(*task.settings["range"])
     manifest = load_manifest(task.folder, TEXT_KEYS.name).of_units([EQUALS[relation]])
-    files = [(places.span(e.part), task.folder / e.path) for e in manifest.files if e.part is not None]
-    # Of texts that differ in numbers alone only the first copy of each counts.
+    entries = [entry for entry in manifest.files if entry.part is not None]
+    spans = [places.span(entry.part) for entry in entries if entry.part is not None]
+    # Of texts that differ in numbers or names alone only the first copy of each counts.
     place = places.facts["place"] if relation == "template" else places.places
-    blocks = hash_blocks(wanted, HASH_BITS, sum(e.rows for e in manifest.files), len(files))
-    found = [_first_of_range(files, block, place) for block in blocks]
+    blocks = hash_blocks(wanted, HASH_BITS, sum(entry.rows for entry in entries), len(entries))
+    with SortedFiles([task.folder / entry.path for entry in entries]) as files:
+        found = [_first_of_block(files, spans, block, place) for block in blocks]
     later, earlier = (np.concatenate(side) for side in zip(*found, strict=True))
     order = np.argsort(later)
     columns = [pa.array(later[order]), pa.array(earlier[order]), pa.array(np.zeros(len(order), np.int32))]
     output.table(CANDIDATES, pa.Table.from_arrays(columns, schema=CANDIDATES.schema()), unit=relation)
 
 
-def _first_of_range(files: Sequence[tuple[Range, Path]], wanted: Range, place: npt.NDArray[np.int64]) -> Firsts:
+def _first_of_block(files: SortedFiles, spans: Sequence[Range], wanted: Range, place: npt.NDArray[np.int64]) -> Firsts:
     parts = [(np.zeros(0, np.int64),) * 4]
-    for span, path in files:
-        high, low, rows = read_range([path], wanted, ["high", "low", "row"])
+    for span, (high, low, rows) in zip(spans, files.read_each(wanted, ["high", "low", "row"]), strict=True):
         found = place[span.low : span.high][rows]
         kept = found >= 0
         parts.append((high[kept], low[kept], span.low + rows[kept].astype(np.int64), found[kept]))

@@ -28,6 +28,8 @@ Columns = tuple[npt.NDArray[Any], ...]
 _RECORD_BYTES = 64
 # Records of a block: small enough for the caches, and for machines with many small parts.
 _BLOCK_RECORDS = 1 << 17
+# Files that one reader keeps open.
+_MOST_OPEN = 256
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,8 @@ class SortedFile:
         self._file = pq.ParquetFile(path, memory_map=True)
         self._groups = self._file.metadata.num_row_groups
 
-    def __enter__(self) -> SortedFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Let go of the file."""
         self._file.close()
 
     def rows_in(self, wanted: Range) -> int:
@@ -105,24 +105,57 @@ def _as_array(column: pa.ChunkedArray) -> npt.NDArray[Any]:
     return array
 
 
+class SortedFiles:
+    """Several sorted files; few enough stay open from one range to the next."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+        self._open: dict[Path, SortedFile] = {}
+
+    def __enter__(self) -> SortedFiles:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in self._open.values():
+            file.close()
+
+    def read(self, wanted: Range, columns: Sequence[str]) -> Columns:
+        """The rows in a range, file after file; each run of them is sorted."""
+        found = list(self.read_each(wanted, columns))
+        if not found:
+            return tuple(np.zeros(0, np.int64) for _ in columns)
+        return found[0] if len(found) == 1 else tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+
+    def read_each(self, wanted: Range, columns: Sequence[str]) -> Iterator[Columns]:
+        """The rows in a range of each file."""
+        return (file.read(wanted, columns) for file in self._files())
+
+    def rows_in(self, wanted: Range) -> int:
+        """No less than the rows in a range."""
+        return sum(file.rows_in(wanted) for file in self._files())
+
+    def _files(self) -> Iterator[SortedFile]:
+        for path in self._paths:
+            if path in self._open:
+                yield self._open[path]
+                continue
+            file = SortedFile(path)
+            if len(self._paths) <= _MOST_OPEN:
+                self._open[path] = file
+            yield file
+            if path not in self._open:
+                file.close()
+
+
 def read_range(paths: Sequence[Path], wanted: Range, columns: Sequence[str]) -> Columns:
     """The rows in a range of several sorted files, file after file; each run of them is sorted."""
-    found = []
-    for path in paths:
-        with SortedFile(path) as file:
-            found.append(file.read(wanted, columns))
-    if not found:
-        return tuple(np.zeros(0, np.int64) for _ in columns)
-    return found[0] if len(found) == 1 else tuple(np.concatenate(parts) for parts in zip(*found, strict=True))
+    with SortedFiles(paths) as files:
+        return files.read(wanted, columns)
 
 
-def blocks(paths: Sequence[Path], wanted: Range, most_rows: int) -> Iterator[Range]:
-    """Successive ranges that make up `wanted`, of about so many rows of the files together."""
-    rows = 0
-    for path in paths:
-        with SortedFile(path) as file:
-            rows += file.rows_in(wanted)
-    yield from wanted.cut(max(1, -(-rows // most_rows)))
+def row_blocks(wanted: Range, rows: int, files: int, most_rows: int) -> list[Range]:
+    """Successive blocks that make up `wanted`, of no more rows than that, and no more than blocks of hashes have."""
+    return wanted.cut(max(1, -(-rows // min(most_rows, max(2 * _BLOCK_RECORDS, files * ROWS_PER_GROUP)))))
 
 
 def repeated(keys: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

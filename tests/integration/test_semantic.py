@@ -59,7 +59,9 @@ def test_centres_stay_when_a_source_comes_and_old_vectors_are_not_made_again(tmp
     semantic = {"column": "emb", "cosine": 0.99, "cells": 2}
     run(tmp_path, ["web"], semantic)
     grown = run(tmp_path, ["web", "more"], semantic)
-    done = grown.sql("SELECT item FROM steps WHERE step = 'semantic' AND unit IN ('', 'cells') AND action = 'done'").fetchall()
+    done = grown.sql(
+        "SELECT item FROM steps WHERE step = 'semantic' AND unit IN ('', 'cells') AND action = 'done'"
+    ).fetchall()
     assert ("p00000000",) not in done and ("p00000001",) in done
     assert grown.sql("SELECT count(*) FROM artefacts WHERE name = 'semantic:centres'").fetchall() == [(1,)]
 

@@ -140,7 +140,7 @@ def whole(market: Path) -> Path:
 def previewed(made: Path, market: Path) -> tuple[Path, Figures]:
     """The newcomer's preview in a copy of the run, which tests must not change (see `with_preview`)."""
     copy = Path(shutil.copytree(made, market / "previewed"))
-    return preview(copy, market / "new.yaml", workers=2, quiet=True)
+    return preview(copy, market / "new.yaml", workers=1, quiet=True)
 
 
 @pytest.fixture

@@ -69,7 +69,7 @@ def test_reworded() -> None:
     assert verdict(reworded, BODY_FIELD) is None
     for less in (
         {"present_numbers": 1},
-        {"matched": 0.5},
+        {"matched": 0.46, "substituted": 0.35},
         {"substituted": 0.1},
         {"run": 4},
         {"other_numbers": 1},
@@ -77,7 +77,7 @@ def test_reworded() -> None:
     ):
         assert verdict(reworded._replace(**less)) is None
     three = {"numbers": 3, "present_numbers": 3}
-    assert verdict(reworded._replace(matched=0.51, **three)) == ("leak", "reworded")
+    assert verdict(reworded._replace(matched=0.51, substituted=0.2, **three)) == ("leak", "reworded")
     assert verdict(reworded._replace(equal_numbers=1, **three)) is None
 
 
@@ -88,9 +88,9 @@ def test_names() -> None:
     assert verdict(names._replace(substituted=0.35), ANSWER_FIELD) == ("variant", "names")
     for less in (
         {"substituted": 0.28},
-        {"matched": 0.54},
+        {"matched": 0.46, "substituted": 0.45},
         {"run": 4},
-        {"length": 19},
+        {"length": 17},
         {"equal_numbers": 0},
         {"numbers": 1},
     ):

@@ -52,11 +52,11 @@ def test_a_range_is_what_a_filter_keeps(runs: tuple[list[np.ndarray], list[Path]
 
 def test_only_row_groups_that_overlap_are_decoded(runs: tuple[list[np.ndarray], list[Path]]) -> None:
     keys, paths = runs
-    with ranges.SortedFile(paths[0]) as file:
+    with ranges.SortedFiles(paths[:1]) as file:
         middle = int(keys[0][20_000])
         assert file.rows_in(Range(middle, middle + 1)) <= 2 * ranges.ROWS_PER_GROUP
         assert file.rows_in(Range(LEAST, MOST + 1)) == 40_000
-    with ranges.SortedFile(paths[1]) as file:
+    with ranges.SortedFiles(paths[1:2]) as file:
         assert file.rows_in(Range(60, 70)) <= ranges.ROWS_PER_GROUP
 
 

@@ -194,6 +194,7 @@ def test_bytes_do_not_depend_on_memory_or_chunks(make_run: MakeRun, part: Any, m
         (ranges, "_RECORD_BYTES", 32_000),
         (ranges, "_BLOCK_RECORDS", 200),
         (ranges, "ROWS_PER_GROUP", 1),
+        (ranges, "_MOST_OPEN", 1),
         (candidates, "_MEMBERS", 70),
         (candidates, "_PAIRS", 1500),
         (candidates, "_PAIRS_PER_FILE", 1),

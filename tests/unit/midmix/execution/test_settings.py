@@ -1,6 +1,7 @@
 """The section about execution: what it refuses, and what it asks of the machine."""
 
 import importlib.util
+import socket
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from midmix.config.execution import Execution, Ray, Slurm
 from midmix.errors import ConfigError, StepError
 from midmix.execution import open_pool, slurm
 from midmix.execution.local import LocalPool
-from midmix.execution.ray import _refuse_too_small
+from midmix.execution.ray import _refuse_too_small, _refuse_unreachable
 from midmix.execution.slurm import ArrayExecutor, SlurmJob
 from midmix.progress import Progress
 
@@ -55,6 +56,12 @@ def test_a_backend_that_is_not_there_is_named_with_what_to_do(tmp_path: Path, mo
     monkeypatch.setattr(importlib.util, "find_spec", lambda name, *a: None if name == "ray" else found(name, *a))
     with pytest.raises(ConfigError, match=r'pip install "midmix\[ray\]"'):
         opened(tmp_path, Execution(backend="ray"))
+    monkeypatch.undo()
+    (tmp_path / "ray").mkdir()  # a folder of that name where Python looks is not Ray
+    monkeypatch.syspath_prepend(tmp_path)
+    if found("ray") is None or found("ray").origin is None:  # type: ignore[union-attr]
+        with pytest.raises(ConfigError, match="not installed"):
+            opened(tmp_path, Execution(backend="ray"))
 
 
 def test_a_rank_that_fits_no_node_of_ray_is_refused_instead_of_waiting_for_ever() -> None:
@@ -66,6 +73,21 @@ def test_a_rank_that_fits_no_node_of_ray_is_refused_instead_of_waiting_for_ever(
     for settings in (Ray(cpus_per_task=2, mem_per_cpu_gb=5), Ray(cpus_per_task=8, mem_per_cpu_gb=1)):
         with pytest.raises(ConfigError, match="no node of the Ray cluster has them"):
             _refuse_too_small(nodes, settings)
+
+
+def test_an_address_of_ray_is_checked_before_ray_tries_it_for_minutes() -> None:
+    for address in ("10.0.0.1:6379", "auto", None):
+        assert parsed(ray={"address": address}).ray.address == address
+    for address in ("ray://10.0.0.1:10001", "10.0.0.1", "local"):
+        with pytest.raises(ConfigError, match="expected host:port"):
+            parsed(ray={"address": address})
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{listening.getsockname()[1]}"
+        with pytest.raises(StepError, match=f"no Ray cluster answers at {address}"):
+            _refuse_unreachable(address)
+        listening.listen()
+        _refuse_unreachable(address)
 
 
 def test_directives_are_those_that_were_set() -> None:

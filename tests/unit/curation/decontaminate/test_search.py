@@ -40,7 +40,13 @@ def find(texts: list[str], table: pa.Table) -> list[tuple[int, int, str, str, st
     rows = find_leaks_in(pa.array(texts, TEXT), build_index(table))
     assert rows.schema == FOUND
     return [
-        (r["document"], r["item"], r["field"], r["label"], texts[r["document"]].encode()[r["start_byte"] : r["end_byte"]].decode())
+        (
+            r["document"],
+            r["item"],
+            r["field"],
+            r["label"],
+            texts[r["document"]].encode()[r["start_byte"] : r["end_byte"]].decode(),
+        )
         for r in rows.to_pylist()
     ]
 
@@ -148,7 +154,13 @@ def test_no_items_no_texts_no_words() -> None:
 
 def test_places_that_overlap_are_one() -> None:
     rows = np.array(
-        [[0, 0, 0, 1, 3, 10, 50], [0, 0, 0, 0, 0, 5, 20], [0, 0, 0, 1, 1, 49, 60], [0, 0, 0, 1, 1, 60, 70], [0, 0, 1, 1, 2, 65, 66]]
+        [
+            [0, 0, 0, 1, 3, 10, 50],
+            [0, 0, 0, 0, 0, 5, 20],
+            [0, 0, 0, 1, 1, 49, 60],
+            [0, 0, 0, 1, 1, 60, 70],
+            [0, 0, 1, 1, 2, 65, 66],
+        ]
     )
     united, shares = unite(rows, np.array([0.9, 0.5, 0.8, 0.7, 0.6]))
     assert united.tolist() == [[0, 0, 0, 0, 0, 5, 60], [0, 0, 0, 1, 1, 60, 70], [0, 0, 1, 1, 2, 65, 66]]
