@@ -1,7 +1,7 @@
 """Parquet to decisions beside datatrove's four stages; then what was found is held against what is true.
 
 Both sides run in processes of their own, in turn, pinned to one core, tokenizer and kernels loaded before the clock
-starts. Ours does the steps `dedup` and `decide` twice in a process, the first time cold, the second warm; with
+starts. Ours does the steps from `dedup` to `decide` twice in a process, the first time cold, the second warm; with
 datatrove's parameters, and with our own defaults.
 """
 
@@ -59,7 +59,7 @@ def run_all(corpus: Path, out: Path, core: int, rounds: int) -> tuple[Spent, dic
 
 
 def total(spent: dict[str, float]) -> float:
-    """Seconds of both of our steps."""
+    """Seconds of all of our steps."""
     return sum(spent[step] for step in ours.STEPS)
 
 
@@ -141,7 +141,7 @@ def wrong_drops(corpus: Path, runs: dict[str, Path]) -> dict[str, float]:
 
 
 def as_user(corpus: Path, out: Path) -> dict[str, float]:
-    """Wall seconds of the two steps as a user's run does them, with a worker process, beside those of the work alone."""
+    """Wall seconds of the same steps as a user's run does them, with a worker process, beside those of the work alone."""
     ours.prepare(corpus / "shards", out / "run")
     figures = {}
     for name, work in (("in_process", ours.deduplicate), ("run_folder", ours.run_as_user)):

@@ -1,6 +1,6 @@
 """What deduplication takes in memory: per document, and whether it grows.
 
-Memory is that of a child process forked for each work function of the two steps: its peak less what it had at its
+Memory is that of a child process forked for each work function of the steps: its peak less what it had at its
 start, mapped files left out, which are the system's to take back. Per document it is the difference of a large and a
 small corpus over that of their sizes, so that what does not grow cancels out. `cluster_bytes_per_document` is the
 most of any function between signing and PAIRS, and of components of unverified candidates; signing goes part by part
@@ -83,7 +83,7 @@ class Forked(InProcess):
 
 
 def peaks(run: Path, **changes: int) -> dict[str, int]:
-    """Peak bytes of each work function of the two steps."""
+    """Peak bytes of each work function of the steps."""
     (copy,) = copies(run, 1, **changes)
     command = [sys.executable, __file__, str(copy)]
     return dict(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
@@ -112,7 +112,7 @@ def memory(out: Path, counts: tuple[int, int]) -> dict[str, float]:
 
 
 def main() -> None:
-    """RUN: print the peaks of its two steps, and of components of unverified candidates, as JSON."""
+    """RUN: print the peaks of its steps, and of components of unverified candidates, as JSON."""
     warm_up()
     pool = Forked()
     run = Path(sys.argv[1])

@@ -1,4 +1,4 @@
-"""midmix's side of benchmarks/dedup.py: the steps `dedup` and `decide` of a run, their work done in this process.
+"""midmix's side of benchmarks/dedup.py: the steps from `dedup` to `decide` of a run, their work done in this process.
 
     python benchmarks/dedup_ours.py CORE RUN...
 
@@ -25,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from midmix.artifact import Manifest, load_manifest, publish, read_table
+from midmix.artifact import Manifest, is_made, load_manifest, publish, read_table
 from midmix.config import Config, parse_config
 from midmix.curation.dedup.components import run_components
 from midmix.flow import STEP_NAMES, find_step, steps_between
@@ -35,7 +35,7 @@ from midmix.runner import run_steps
 from midmix.step import Context
 from midmix.tables import DECISIONS, DOCUMENTS, PAIRS, PARTS
 
-STEPS = ("dedup", "decide")
+STEPS = tuple(step.name for step in steps_between("dedup", "decide") if step.name != "decontaminate")
 # What lies between signing and pairing.
 EXCHANGED = ("signatures", "bands")
 # datatrove's parameters: its normalisation and words, 14 bands of 8.
@@ -67,8 +67,14 @@ def prepare(shards: Path, run: Path) -> None:
     source = {"path": str(shards / "*.parquet"), "kind": "prose"}
     config = parse_config({"sources": {"bench": source}, "rules": {"prose": []}, "edits": []}, base=shards)
     run_steps(config, run, steps_between("ingest", "classify"), quiet=True)
-    for table in find_step("decontaminate").writes:  # empty where there are no benchmarks
-        publish(run, Manifest(table.name))
+    _publish_empty(run, "decontaminate")
+
+
+def _publish_empty(run: Path, step: str) -> None:
+    """Publish what the step had nothing to write to, as the runner does."""
+    for table in find_step(step).writes:
+        if not is_made(run, table.name):
+            publish(run, Manifest(table.name))
 
 
 def copies(run: Path, count: int, name: str = "copy", **changes: Any) -> list[Path]:
@@ -90,7 +96,7 @@ def config_of(run: Path) -> Config:
 
 
 def deduplicate(run: Path, pool: InProcess | None = None) -> dict[str, float]:
-    """Do `dedup` and `decide` of a prepared run here; processor seconds by step and by work function."""
+    """Do `dedup` to `decide` of a prepared run here; processor seconds by step and by work function."""
     config, book, pool = config_of(run), Book(run, STEP_NAMES), pool or InProcess()
     spent: dict[str, float] = {}
     for name in STEPS:
@@ -98,13 +104,14 @@ def deduplicate(run: Path, pool: InProcess | None = None) -> dict[str, float]:
         module = step.load()
         start = time.process_time()
         module.run(Context(run, config, name, module.VERSION, pool, book))
+        _publish_empty(run, name)
         book.close_step(name)
         spent[name] = time.process_time() - start
     return spent | dict(pool.seconds)
 
 
 def warm_up() -> None:
-    """Load the modules and kernels of both steps."""
+    """Load the modules and kernels of the steps."""
     from midmix.curation.decide import warm_up as decide
     from midmix.curation.dedup import warm_up as dedup
 
@@ -121,7 +128,7 @@ def in_fresh_process(core: int, runs: Sequence[Path]) -> list[dict[str, float]]:
 
 
 def run_as_user(run: Path) -> None:
-    """The same two steps as a user's run does them, worker process and all."""
+    """The same steps as a user's run does them, worker process and all."""
     run_steps(config_of(run), run, [find_step(name) for name in STEPS], workers=1, quiet=True)
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from midmix.curation.clean import text_buffers
 from midmix.curation.decontaminate.alignment import MOST_WINDOW_TOKENS, Piece, align, make_room
 from midmix.curation.decontaminate.bit_filter import filter_bits, filter_block
+from midmix.curation.decontaminate.code_span import code_span
 from midmix.curation.decontaminate.code_tokens import NEAR, WRITTEN, code_notation, empty_names, scan_code
 from midmix.curation.decontaminate.grams import UNUSED, gram_hashes
 from midmix.curation.decontaminate.index import Lookup, find_slot
@@ -184,37 +185,6 @@ def _judge_piece(doc, piece, start, n, first, last, places, postings, s, index, 
             first += 1
 
 
-@njit(_nrt=False)
-def _has_return(data, start, end):  # type: ignore[no-untyped-def]
-    """Whether an indented line of the text begins with `return`, as in a function of Python; elsewhere it ends with `;`."""
-    at = start + 5
-    while at < end:
-        byte = data[at]
-        if byte == 110 and data[at - 1] == 114 and data[at - 2] == 117 and data[at - 3] == 116 and data[at - 4] == 101:
-            before = at - 6
-            while before >= start and (data[before] == 32 or data[before] == 9):
-                before -= 1
-            opens = before < start or (data[before] == 10 and before < at - 6) or data[before] == 58
-            at += 1
-            if opens and data[at - 6] == 114:
-                while at < end and data[at] != 10:
-                    at += 1
-                if data[at - 1] != 59:
-                    return True
-            at += 5
-        elif byte == 114:
-            at += 1
-        elif byte == 117:
-            at += 2
-        elif byte == 116:
-            at += 3
-        elif byte == 101:
-            at += 4
-        else:
-            at += 6
-    return False
-
-
 @njit
 def _look(doc, start, n, moment, s, index, room, places, postings, rows, shares, filled):  # type: ignore[no-untyped-def]
     """Search the tokens in the buffer; the last five arguments as they are then, grown where they had to be."""
@@ -251,23 +221,24 @@ def _search(data, offsets, index, s, room, t, code, names):  # type: ignore[no-u
     filled, moment, written, limit = np.int64(0), np.int64(0), np.int64(0), np.int64(BUFFER)
     for doc in range(offsets.size - 1):
         start, end = offsets[doc], offsets[doc + 1]
-        if index.is_code and not _has_return(data, start, end):
+        first, last = code_span(data, start, end) if index.is_code else (start, end)
+        if first == last:
             continue
         state[:] = 0
-        state[AT] = start
+        state[AT] = first
         if index.is_code:
             state[WRITTEN] = written + NEAR  # further than any name of the text before
         n = np.int64(0)
         while True:
             if index.is_code:
-                n = scan_code(data, end, n, limit, state, s.tokens, code, names)
+                n = scan_code(data, last, n, limit, state, s.tokens, code, names)
             else:
                 n = scan(data, start, end, n, limit, state, s.tokens, t)
             moment += 1
             places, postings, rows, shares, filled = _look(
                 doc, start, n, moment, s, index, room, places, postings, rows, shares, filled
             )
-            if state[AT] >= end:
+            if state[AT] >= last:
                 break
             n = _keep_last(s.tokens, n)
         if index.is_code:

@@ -36,7 +36,7 @@ FIRSTS = 16
 # Members of buckets that pairs are made of at a time.
 _MEMBERS = 1 << 15
 # Pairs that are collected before they are written: more where there are many parts, which would else open many files.
-_PAIRS, _PAIRS_PER_FILE, _PAIR_BYTES = 3 << 17, 1 << 13, 256
+_PAIRS, _PAIRS_PER_FILE, _PAIR_BYTES = 1 << 18, 1 << 13, 256
 Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
 # Pairs and how often each was found.
 Counted = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int32]]

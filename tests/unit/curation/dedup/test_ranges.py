@@ -60,7 +60,7 @@ def test_only_row_groups_that_overlap_are_decoded(runs: tuple[list[np.ndarray], 
         assert file.rows_in(Range(60, 70)) <= ranges.ROWS_PER_GROUP
 
 
-@pytest.mark.parametrize("rows", [0, 10, 10**9, 10**12])
+@pytest.mark.parametrize("rows", [0, 10, 10**9, 10**10])
 def test_tasks_and_blocks_make_up_all_hashes(rows: int) -> None:
     tasks = task_ranges(56, rows, 1 << 26)
     assert (tasks[0].low, tasks[-1].high) == (LEAST, MOST + 1)

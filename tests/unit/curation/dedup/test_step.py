@@ -191,14 +191,14 @@ def test_bytes_do_not_depend_on_memory_or_chunks(make_run: MakeRun, part: Any, m
     whole = make_run(parts, sources={"a": "prose"})
     whole.run(step, "dedup")
     for module, name, value in (
-        (ranges, "_RECORD_BYTES", 32_000),
-        (ranges, "_BLOCK_RECORDS", 200),
+        (ranges, "_RECORD_BYTES", 30_000),
+        (ranges, "_BLOCK_RECORDS", 1500),
         (ranges, "ROWS_PER_GROUP", 1),
         (ranges, "_MOST_OPEN", 1),
         (candidates, "_MEMBERS", 70),
         (candidates, "_PAIRS", 1500),
         (candidates, "_PAIRS_PER_FILE", 1),
-        (compared, "_ROW_BYTES", 10_000),
+        (compared, "_ROW_BYTES", 4000),
         (verify, "_HELD", 10_000),
         (places, "_SMALL_FILE", 0),
     ):
