@@ -144,9 +144,10 @@ def _is_known(value, known):  # type: ignore[no-untyped-def]
 def _distance(value, written, names):  # type: ignore[no-untyped-def]
     """How many tokens ago a name was last used, at most NEAR; it is used now."""
     slot = value >> np.uint64(40) & np.uint64(NAME_SLOTS - 1)
-    ago = written - np.int64(names[slot, 1]) if names[slot, 0] == value else NEAR
-    names[slot, 0], names[slot, 1] = value, np.uint64(written)
-    return min(ago, NEAR)
+    now, far = np.uint64(written), np.uint64(NEAR)
+    ago = now - names[slot, 1] if names[slot, 0] == value else far
+    names[slot, 0], names[slot, 1] = value, now
+    return min(ago, far)
 
 
 @njit(inline="always", _nrt=False)

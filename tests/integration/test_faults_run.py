@@ -178,10 +178,10 @@ def test_text_that_changed_since_ingest_is_not_taken_for_the_old(own: Path) -> N
     table = pq.read_table(own / "a.parquet")
     pq.write_table(table.slice(0, 39), own / "a.parquet", row_group_size=10, compression="none")
     with pytest.raises(InputError, match=r"a\.parquet.*changed since it was ingested.*--from ingest"):
-        run_to(own / "config.yaml", own / "out", "dedup", "dedup")
+        run_to(own / "config.yaml", own / "out", "passages", "passages")
     (own / "a.parquet").unlink()
     with pytest.raises(InputError, match=r"a\.parquet.*o such file"):
-        run_to(own / "config.yaml", own / "out", "dedup", "dedup")
+        run_to(own / "config.yaml", own / "out", "passages", "passages")
 
 
 @pytest.mark.parametrize("name", ["out[1]", "o*t", "o?t"])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
-
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING, Any
 
 from midmix.add.figures import Figures, Rows
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
 
 MOST_ROWS = 20
 MOST_CHARS = 240
@@ -44,6 +44,8 @@ REGAINED = {"source": "old source", **SIZES}
 
 def print_figures(figures: Figures, layer: Path) -> None:
     """Print what a newcomer brings, what it costs, and how to look closer."""
+    from rich.console import Console
+
     console = Console(soft_wrap=True, highlight=False, markup=False)
     counted = "of kept documents counted by the run's tokenizer, else" if figures.tokens_by else "all"
     console.print(f"preview {figures.name}: the run is as it was. Tokens: {counted} estimated by bytes.")
@@ -67,6 +69,9 @@ def print_figures(figures: Figures, layer: Path) -> None:
 
 
 def _print(console: Console, title: str, rows: Rows, heads: Heads) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
     console.print(Text(f"\n{title}{'' if rows else ': none'}", "bold"))
     if not rows:
         return
@@ -93,6 +98,8 @@ def _cell(name: str, value: Any) -> str:
 def _hit(hit: dict[str, Any]) -> Text:
     """A place in a document, its text in bold between what stands before and after it."""
     words = ("doc", "source", "set", "item", "field", "label")
+    from rich.text import Text
+
     line = Text("  ".join(str(hit[word]) for word in words if word in hit) + f"  overlap {hit['overlap']:.2f}\n    ")
     for text, style in _around(hit):
         line.append(text, style)

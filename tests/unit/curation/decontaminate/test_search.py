@@ -165,3 +165,23 @@ def test_places_that_overlap_are_one() -> None:
     united, shares = unite(rows, np.array([0.9, 0.5, 0.8, 0.7, 0.6]))
     assert united.tolist() == [[0, 0, 0, 0, 0, 5, 60], [0, 0, 0, 1, 1, 60, 70], [0, 0, 1, 1, 2, 65, 66]]
     assert shares.tolist() == [0.5, 0.7, 0.6]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "around", ["1 2 3 ", "{", "\\frac", "'''", "    return x + y\n", "²", "how many does she have left "]
+)
+def test_texts_of_32_megabytes(around: str) -> None:
+    """Nothing is skipped, whatever surrounds an item, and memory stays bounded."""
+    import resource
+
+    index = build_index(items((QUESTION, ANSWER)))
+    find_leaks_in(pa.array([QUESTION], TEXT), index)
+    filler = around * (16_000_000 // len(around))
+    text = f"\n\n{QUESTION}\n\n".join(["", filler, filler, ""])
+    texts = pa.array([text], TEXT)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    rows = find_leaks_in(texts, index).to_pylist()
+    grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024
+    assert [(row["field"], row["label"]) for row in rows] == [("question", "leak")] * 3
+    assert grown < 16_000_000
