@@ -18,6 +18,9 @@ from midmix.curation.dedup.keys import KEY_BITS
 from midmix.curation.dedup.ranges import Range, SortedFiles, hash_blocks, hash_range, repeated, starts_of_equals
 from midmix.tables import BANDS, SIGNATURES
 
+# What blocks of bands may take, beside the result.
+_MEMORY_BYTES = 1 << 28
+
 
 def run_components(folder: Path) -> npt.NDArray[np.integer]:
     """Of every document of a run, in the order of keys, the lowest ordinal of its component: int32, or int64 if need be."""
@@ -36,7 +39,7 @@ def band_components(files: Sequence[Path], documents: Sequence[int]) -> npt.NDAr
     parent: npt.NDArray[np.integer] = np.arange(count, dtype=np.int32 if count < 1 << 31 else np.int64)
     rows = sum(pq.read_metadata(path).num_rows for path in files)
     with SortedFiles(files) as opened:
-        for block in hash_blocks(hash_range(KEY_BITS), KEY_BITS, rows, len(files)):
+        for block in hash_blocks(hash_range(KEY_BITS), KEY_BITS, rows, len(files), _MEMORY_BYTES):
             unite(parent, *_mates(opened, firsts, block))
     flatten(parent)
     return parent

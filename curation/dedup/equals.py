@@ -65,7 +65,7 @@ def pair_equals(task: Task, output: Output) -> None:
     spans = [places.span(entry.part) for entry in entries if entry.part is not None]
     # Of texts that differ in numbers or names alone only the first copy of each counts.
     place = places.facts["place"] if relation == "template" else places.places
-    blocks = hash_blocks(wanted, HASH_BITS, sum(entry.rows for entry in entries), len(entries))
+    blocks = hash_blocks(wanted, HASH_BITS, sum(entry.rows for entry in entries), len(entries), task.memory_bytes)
     with SortedFiles([task.folder / entry.path for entry in entries]) as files:
         found = [_first_of_block(files, spans, block, place) for block in blocks]
     later, earlier = (np.concatenate(side) for side in zip(*found, strict=True))

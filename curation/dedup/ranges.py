@@ -56,13 +56,15 @@ def task_ranges(bits: int, rows: int, memory_bytes: int) -> list[Range]:
     return hash_range(bits).cut(max(1, -(-rows * _RECORD_BYTES // (memory_bytes // 2))))
 
 
-def hash_blocks(wanted: Range, bits: int, rows: int, files: int) -> list[Range]:
+def hash_blocks(wanted: Range, bits: int, rows: int, files: int, memory_bytes: int) -> list[Range]:
     """Successive blocks of a task's range of hashes; `rows` are those of all files, over all hashes.
 
-    Blocks are small, but hold a row group of every file, or most of what is decoded would be left aside.
+    Blocks are small, but where memory allows they hold a row group of every file, or most of what is decoded would be
+    left aside. A block takes an eighth of the memory at most: pairs that were found take more.
     """
     share = rows * (wanted.high - wanted.low) >> bits
-    return wanted.cut(max(1, share // max(_BLOCK_RECORDS, files * ROWS_PER_GROUP)))
+    most = min(max(_BLOCK_RECORDS, files * ROWS_PER_GROUP), memory_bytes // 8 // _RECORD_BYTES)
+    return wanted.cut(max(1, -(-share // most)))
 
 
 class SortedFile:

@@ -44,7 +44,7 @@ def find_candidates(task: Task, output: Output) -> None:
     rows = num_keys(task.folder, BANDS, PAST_KEYS) + num_keys(task.extra[settings["corpus"]], BANDS)
     waiting: list[Pairs] = []
     number = 0
-    for block in hash_blocks(Range(*settings["range"]), KEY_BITS, rows, len(own) + len(past)):
+    for block in hash_blocks(Range(*settings["range"]), KEY_BITS, rows, len(own) + len(past), task.memory_bytes):
         waiting.append(join(*_keys_of(own, block), *_keys_of(past, block)))
         if sum(len(places) for places, _ in waiting) >= _PAIRS:
             _write(output, waiting, unit=f"found.{settings['corpus']}", stem=f"{task.item}-{number:04d}")

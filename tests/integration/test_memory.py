@@ -38,7 +38,8 @@ pytestmark = pytest.mark.skipif(not CHILDREN.exists(), reason="reads memory and 
 
 MB = 2**20
 MEMORY_MB = 64
-STEPS = [step.name for step in CURATE]
+# What `past` and `semantic` do is asked for with an index and a model, which are not here.
+STEPS = [step.name for step in CURATE if step.name not in ("past", "semantic")]
 NUM_WORDS = 20_000
 ENVIRONMENT = ONE_THREAD | {"ARROW_DEFAULT_MEMORY_POOL": "system"}
 BLOCK = 4096
@@ -104,6 +105,10 @@ def write_corpus(folder: Path, documents: int) -> Path:
         "benchmarks": {"quiz": "quiz.jsonl"},
         "tokenizers": {"main": "tokenizer"},
         "domains": {"long": "num_words > 18"},
+        "passages": {
+            "lines": {"min_bytes": 100, "action": "count"},
+            "substrings": {"min_bytes": 120, "action": "count"},
+        },
     }
     path = folder / "config.yaml"
     path.write_text(yaml.safe_dump(values))
@@ -199,8 +204,7 @@ def next_to_nothing(tmp_path_factory: pytest.TempPathFactory) -> Measured:
 
 def check_growth(measured: Measured, least: Measured, cap: int) -> None:
     """No step may take more than `cap` bytes beyond the least."""
-    worked = {step: taken for step, taken in measured.memory.items() if step != "past"}  # without an index no task
-    assert all(worked.values()), f"a step was missed: {measured.memory}"
+    assert all(measured.memory.values()), f"a step was missed: {measured.memory}"
     grown = {step: (measured.memory[step] - least.memory[step]) // MB for step in STEPS}
     assert max(grown.values()) < cap // MB, f"MB by step: {grown}"
 

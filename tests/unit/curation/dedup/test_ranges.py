@@ -66,7 +66,8 @@ def test_tasks_and_blocks_make_up_all_hashes(rows: int) -> None:
     assert (tasks[0].low, tasks[-1].high) == (LEAST, MOST + 1)
     assert all(one.high == two.low for one, two in itertools.pairwise(tasks))
     assert len(tasks) >= rows * 64 / 2**26
-    blocks = hash_blocks(tasks[0], 56, rows, 100)
+    blocks = hash_blocks(tasks[0], 56, rows, 100, 1 << 26)
+    assert rows / len(tasks) / len(blocks) * 64 <= 2**26 / 8, "a block takes an eighth of the memory at most"
     assert (blocks[0].low, blocks[-1].high) == (tasks[0].low, tasks[0].high)
     assert all(one.high == two.low for one, two in itertools.pairwise(blocks))
 
