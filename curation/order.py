@@ -77,10 +77,8 @@ def score_part(task: Task, output: Output) -> None:
     """Scores of the documents of one part. Raises ConfigError where one cannot be evaluated."""
     assert task.part is not None
     score = task.settings["score"]
-    with JudgedParts(
-        task.folder, task.extra, sql=score, memory_bytes=task.memory_bytes, scratch=task.scratch
-    ) as judged:
-        if not judged.show(task.part.id):
+    with JudgedParts(task.folder, task.extra, memory_bytes=task.memory_bytes, scratch=task.scratch) as judged:
+        if not judged.show(task.part.id, score):
             return
         try:
             # DuckDB sorts NaN above every number; a score that is no number is none.

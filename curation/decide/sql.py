@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 
 import pyarrow as pa
 
@@ -12,11 +13,11 @@ from midmix.curation.decide.resolve import RulesByKind, every_rule, resolve_rule
 from midmix.curation.decide.rules import Rule
 from midmix.expression import parse_expressions
 from midmix.own_columns import PLACE_COLUMNS, SOURCE_COLUMNS
-from midmix.tables import DOCUMENTS, LABELS, SCORES
+from midmix.tables import DOCUMENTS, LABELS, SCORES, Table
 
 
-def _columns(relation: str, names: Sequence[str]) -> str:
-    return ", ".join(f"{relation}.{name}" for name in names)
+def _columns(relation: str, names: Sequence[str]) -> list[str]:
+    return [f"{relation}.{name}" for name in names]
 
 
 def judged_schema(config: Config | None = None) -> pa.Schema:
@@ -29,21 +30,31 @@ def judged_schema(config: Config | None = None) -> pa.Schema:
     return pa.schema([*documents, *texts, *scores, *labels])
 
 
-def judged_view_sql(config: Config) -> str:
+def judged_view_sql(config: Config, asked: Collection[str] | None = None) -> str:
     """SELECT of the view `judged` under a config: one row per document, from documents, parts, sources, scores and labels.
 
-    `kind` is the kind in force: the label's, else the source's. Values that were not computed yet are NULL.
+    `kind` is the kind in force: the label's, else the source's. Values that were not computed yet are NULL. Of
+    scores and labels those `asked` for alone are there, in lower case; all without it. Binding hundreds takes a while.
     """
-    scores = [c.name for c in scores_of(config).columns if c.name != "doc"]
-    labels = [c.name for c in labels_of(config).columns if c.name not in ("doc", "kind")]
-    return f"""SELECT {_columns("d", [c.name for c in DOCUMENTS.columns])}, p.source,
-  coalesce(l.kind, s.kind) AS kind, {_columns("s", SOURCE_COLUMNS)}, p.path,
-  {_columns("c", scores)}, {_columns("l", labels)}
+
+    def chosen(table: Table) -> list[str]:
+        names = [column.name for column in table.columns if column.name not in ("doc", "kind")]
+        return [name for name in names if asked is None or name.lower() in asked]
+
+    scores, labels = chosen(scores_of(config)), chosen(labels_of(config))
+    own = [*_columns("c", scores), *_columns("l", labels)]
+    return f"""SELECT {", ".join(_columns("d", [c.name for c in DOCUMENTS.columns]))}, p.source,
+  coalesce(l.kind, s.kind) AS kind, {", ".join([*_columns("s", SOURCE_COLUMNS), "p.path", *own])}
 FROM documents d
 JOIN parts p ON p.part = CAST(d.doc >> 32 AS BIGINT)
 JOIN sources s ON s.source = p.source
-LEFT JOIN scores c ON c.doc = d.doc
+{"LEFT JOIN scores c ON c.doc = d.doc" if scores else ""}
 LEFT JOIN labels l ON l.doc = d.doc"""
+
+
+def words_of(sql: str) -> frozenset[str]:
+    """Words of SQL in lower case: whatever columns it names are among them."""
+    return frozenset(re.findall(r"\w+", sql.lower()))
 
 
 def quoted(text: str) -> str:
@@ -72,7 +83,7 @@ def _fires(rule: Rule) -> str:
 
 def _by_kind(rules: RulesByKind, arms: dict[str, str], otherwise: str) -> str:
     cases = " ".join(f"WHEN '{kind}' THEN {arms[kind]}" for kind in rules)
-    return f"CASE kind {cases} ELSE {otherwise} END"
+    return f"CASE kind {cases} ELSE {otherwise} END" if cases else otherwise
 
 
 def _entry(rule: Rule, *more: str) -> str:

@@ -70,7 +70,7 @@ def decide_parts(
     files = {table.name: load_manifest(folder, table.name).paths(folder) for table in tables}
     with (
         tempfile.TemporaryDirectory(prefix="decide-", dir=scratch) as name,
-        JudgedParts(folder, config, sql=fired_sql(rules), memory_bytes=memory_bytes // 2, scratch=scratch) as judged,
+        JudgedParts(folder, config, memory_bytes=memory_bytes // 2, scratch=scratch) as judged,
     ):
         work = Workspace(Path(name), memory_bytes // 4)
         pairs = load_pairs(
@@ -95,16 +95,19 @@ class _Verdicts:
         self, judged: JudgedParts, leaks: LeakPolicies, past: PastCopies, scratch: Path, rules: RulesByKind
     ) -> None:
         self._judged, self._leaks, self._past, self._scratch = judged, leaks, past, scratch
-        self._rules, self._fired_sql = rules, fired_sql(rules)
+        self._rules = rules
 
     def judge(self, part: Part, pairs: DuplicatePairs, passed: npt.NDArray[np.bool_]) -> None:
         """Evaluate the rules; set `passed` of those documents with a pair that nothing speaks against."""
-        if not self._judged.show(part.id):
+        kinds = self._judged.kinds(part)
+        rules = {kind: chosen for kind, chosen in self._rules.items() if kind in kinds}
+        sql = fired_sql(rules)
+        if not self._judged.show(part.id, sql):
             return
         try:
-            fired = self._judged.table(self._fired_sql)
-        except duckdb.Error as error:
-            self._blame(error)
+            fired = self._judged.table(sql)
+        except duckdb.Error:
+            self._blame(rules)
             raise
         self._check(part, fired)
         pa.feather.write_feather(fired, self._file(part), compression="uncompressed")
@@ -115,9 +118,9 @@ class _Verdicts:
         first, last = pairs.span(part.id)
         passed[first:last] = clear[np.searchsorted(keys, pairs.documents[first:last])]
 
-    def _blame(self, error: duckdb.Error) -> None:
+    def _blame(self, rules: RulesByKind) -> None:
         """Raise ConfigError that names the config's own rule that cannot be evaluated, where it is one."""
-        for rule in {rule.full_name: rule for rules in self._rules.values() for rule in rules}.values():
+        for rule in {rule.full_name: rule for chosen in rules.values() for rule in chosen}.values():
             if rule.source == "config":
                 try:
                     self._judged.table(f"SELECT count({rule.value_sql}) FROM judged")

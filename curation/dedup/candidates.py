@@ -61,7 +61,9 @@ def pair_buckets(task: Task, output: Output) -> None:
     manifest = load_manifest(task.folder, settings["table"])
     entries = [entry for entry in manifest.files if entry.part is not None]
     spans = [places.span(entry.part) for entry in entries if entry.part is not None]
-    blocks = hash_blocks(Range(*settings["range"]), KEY_BITS, sum(e.rows for e in entries), len(entries), task.memory_bytes)
+    blocks = hash_blocks(
+        Range(*settings["range"]), KEY_BITS, sum(e.rows for e in entries), len(entries), task.memory_bytes
+    )
     most = min(max(_PAIRS, len(entries) * _PAIRS_PER_FILE), task.memory_bytes // _PAIR_BYTES)
     with SortedFiles([task.folder / entry.path for entry in entries]) as files:
         found = (

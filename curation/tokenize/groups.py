@@ -49,8 +49,7 @@ def scatter(task: Task, exchange: Exchange) -> list[Group]:
     domains = parse_domains(config.domains, judged_schema(config))
     ranks = _part_ranks(task.folder)
     groups: set[Group] = set()
-    asked = " ".join(domain.sql for domain in domains)
-    judged = JudgedParts(task.folder, config, sql=asked, memory_bytes=task.memory_bytes, scratch=task.scratch)
+    judged = JudgedParts(task.folder, config, memory_bytes=task.memory_bytes, scratch=task.scratch)
     with judged, DomainAssigner(domains) as assigner:
         for part in sorted({f.part for f in curated.files if f.part is not None and f.rows}):
             documents = _read(curated, task.folder, part, ["doc", "source", "content_hash", "num_bytes"])
@@ -87,7 +86,7 @@ def _domain_names(
     names = np.array([*(d.name for d in domains), curated.column("source")[0].as_py()], dtype=object)
     if not domains:
         return np.repeat(names, curated.num_rows)
-    judged.show(part)
+    judged.show(part, " ".join(domain.sql for domain in domains))
     judged.connection.register("kept", curated.select(["doc"]))
     columns = sorted({column for domain in domains for column in domain.columns} - {"doc"})
     found = judged.table(f"SELECT {', '.join(['doc', *columns])} FROM judged SEMI JOIN kept USING (doc) ORDER BY doc")

@@ -31,7 +31,10 @@ class Progress:
 
     @contextmanager
     def step(self, title: str, total: int, reused: int, num_bytes: int) -> Iterator[Callable[[int], None]]:
-        """Follow `total` tasks of which `reused` are done already; yields a function to call with each one's bytes."""
+        """Follow `total` tasks of which `reused` are done already; yields a function to call with each one's bytes.
+
+        Of no tasks nothing is said.
+        """
         start = time.monotonic()
         state: dict[str, Any] = {"step": title.partition(":")[0], "done": reused, "total": total, "pid": os.getpid()}
         self._save(state, force=True)
@@ -47,6 +50,8 @@ class Progress:
         self._save(state, force=True)
         seconds = time.monotonic() - start
         again = f", {reused} reused" if reused else ""
+        if not total:  # nobody asked for it
+            return
         self.say(f"{title:<28} {total - reused} of {total} tasks done{again} in {seconds:.1f} s")
 
     @contextmanager

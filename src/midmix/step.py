@@ -260,7 +260,7 @@ class Context:
             perform,
             calls,
             title=f"{self.step}: {work.__name__.replace('_', ' ')}",
-            total=len(jobs),
+            total=sum(bool(job.payloads) for job in jobs),
             sizes=[_size(j) for j in open_jobs],
         )
         records: list[tuple[str, _Job, Record]] = []

@@ -103,5 +103,5 @@ def recipe(name: str) -> Recipe:
     if name in known:
         return known[name]
     close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ConfigError(f"no benchmark {name!r} in the catalogue{hint}. `midmix benchmarks list` names them all")
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    raise ConfigError(f"no benchmark {name!r} in the catalogue{hint} `midmix benchmarks list` names them all")
