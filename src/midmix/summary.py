@@ -133,11 +133,19 @@ def _print_places(run: Run, console: Any) -> None:
     midmix = f"{_command()} "
     count = "SELECT reason, count(*) AS documents FROM decisions GROUP BY ALL ORDER BY 2 DESC"
     console.print(f'next     {midmix}sql {folder} "{count}"')
-    console.print(f"         {midmix}sample {folder} --where \"reason = 'duplicate.near'\" -n 3")
+    console.print(f'         {midmix}sample {folder} --where "{_most_dropped(run)}" -n 3')
     if is_made(folder, "plan"):
         console.print(f"         {midmix}export {folder} --to megatron,olmo-core,hf --dest anneal-data")
     else:
         console.print(f"         {midmix}status {folder}")
+
+
+def _most_dropped(run: Run) -> str:
+    """A condition that shows what most documents were dropped for; where none was, kept ones."""
+    found = _rows(
+        run, "SELECT reason FROM decisions WHERE NOT keep GROUP BY reason ORDER BY count(*) DESC, reason LIMIT 1"
+    )
+    return f"reason = '{found[0]['reason']}'" if found else "keep"
 
 
 def _command() -> str:
