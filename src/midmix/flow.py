@@ -77,7 +77,7 @@ CURATE = (
     ),
     Step(
         "decontaminate", "midmix.curation.decontaminate.step", (t.DOCUMENTS, t.SPANS),
-        (t.EVALUATION_ITEMS, t.ITEM_COVERAGE, t.CONTAMINATION),
+        (t.EVALUATION_ITEMS, t.ITEM_EMBEDDINGS, t.ITEM_COVERAGE, t.CONTAMINATION),
         "text of benchmarks and evaluation sets in the documents",
     ),
     Step(
