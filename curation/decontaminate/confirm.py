@@ -82,7 +82,7 @@ def _confirm(candidates, offsets, codes, tokens, index, room, rows, shares):  # 
         before = np.int64(candidates[k, PIECE_FIRST] * _LOOSE) + slack
         behind = np.int64((end - begin - candidates[k, PIECE_LAST]) * _LOOSE) + slack
         left = max(offsets[doc], candidates[k, FIRST] - before)
-        right = min(offsets[doc + 1], candidates[k, LAST] + behind)
+        right = min(offsets[doc + 1], candidates[k, LAST] + behind, left + MOST_WINDOW_TOKENS)
         low, high, evidence = align(piece, codes[left:right], tokens.classes[left:right], 0.0, room)
         label, rule = judge(evidence, index.kinds[number])
         share = evidence.matched
