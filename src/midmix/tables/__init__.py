@@ -24,7 +24,19 @@ from midmix.tables.duplicates import (
 from midmix.tables.ingested import COPIES, DOCUMENTS, PARTS, QUARANTINE, SOURCES
 from midmix.tables.judged import ARTEFACTS, CUTS, DECISIONS, LABELS, RATER_AUDIT, SPANS, SURVIVOR_SCORES
 from midmix.tables.leaks import CONTAMINATION, EVALUATION_ITEMS, ITEM_COVERAGE
-from midmix.tables.mixture import DESIGNS, EVIDENCE, EXPORTS, LAWS, LOSSES, PLAN, PREDICTIONS, WEIGHTS
+from midmix.tables.mixture import (
+    ALTERNATIVES,
+    DESIGNS,
+    EVIDENCE,
+    EXPORTS,
+    FRONTIER,
+    LAWS,
+    LOSSES,
+    PLAN,
+    PREDICTIONS,
+    PRICES,
+    WEIGHTS,
+)
 from midmix.tables.passages import ANCHORS, PASSAGES, REPEATED_PASSAGES, SHARED_ANCHORS, SHARED_WINDOWS
 from midmix.tables.past import PAST_CANDIDATES, PAST_KEYS, PAST_PAIRS
 from midmix.tables.scores import SCORES
@@ -39,11 +51,12 @@ TABLES: dict[str, Table] = {
         PAST_KEYS, PAST_CANDIDATES, PAST_PAIRS,
         PASSAGES, ANCHORS, SHARED_ANCHORS, SHARED_WINDOWS, REPEATED_PASSAGES, EMBEDDINGS, CELLS, SEMANTIC_PAIRS,
         ITEM_COVERAGE, CONTAMINATION, DECISIONS, CUTS, CURATED, TOKEN_PARTS, TOKENS, DESIGNS, LOSSES, LAWS, PREDICTIONS,
-        WEIGHTS, EVIDENCE, PLAN, EXPORTS, LEDGER, DROPS, STEPS,
+        WEIGHTS, ALTERNATIVES, PRICES, FRONTIER, EVIDENCE, PLAN, EXPORTS, LEDGER, DROPS, STEPS,
     )
 }  # fmt: skip
 
 __all__ = [
+    "ALTERNATIVES",
     "ANCHORS",
     "APART",
     "ARTEFACTS",
@@ -62,6 +75,7 @@ __all__ = [
     "EVALUATION_ITEMS",
     "EVIDENCE",
     "EXPORTS",
+    "FRONTIER",
     "HASH",
     "ITEM_COVERAGE",
     "KEY",
@@ -79,6 +93,7 @@ __all__ = [
     "PLACES",
     "PLAN",
     "PREDICTIONS",
+    "PRICES",
     "QUARANTINE",
     "RATER_AUDIT",
     "REPEATED_PASSAGES",
