@@ -8,6 +8,7 @@ datatrove's parameters, and with our own defaults.
 from __future__ import annotations
 
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -51,6 +52,7 @@ def run_all(corpus: Path, out: Path, core: int, rounds: int) -> tuple[Spent, dic
         spent.theirs.append(their_run(corpus / "shards", out / f"theirs-{number}", core))
         for name, dedup in SIDES.items():
             made = ours.copies(out / "run", 2, name, dedup=dedup)
+            os.sync()  # or the copies are still being written back while the clock runs
             cold, warm = ours.in_fresh_process(core, made)
             spent.cold[name].append(cold)
             spent.warm[name].append(warm)

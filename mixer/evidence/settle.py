@@ -14,7 +14,7 @@ from midmix.mixer.evidence.next_run import MOST_RUNS, NextRuns, next_runs
 from midmix.mixer.evidence.noise import noise_of_run
 from midmix.mixer.evidence.runs import MIN_MIXTURES
 from midmix.mixer.optimize.posterior import Z90
-from midmix.mixer.optimize.problem import ONE_SIDED_95, Evidenced
+from midmix.mixer.optimize.problem import Evidenced, joint_margin
 from midmix.mixer.optimize.recommend import Recommendation, Rise
 from midmix.mixer.simplex import F64, I64
 
@@ -88,7 +88,8 @@ def _settle_bound(name: str, rise: Rise, optimum: F64, evidence: Evidenced, cont
     combination = np.array([float(m == metric) for m in evidence.goals.metrics])
     seen = np.vstack([_as_seen(evidence, optimum[None]), control])
     belief = _belief(evidence, combination, seen)
-    found = next_runs(belief, 0, 1, noise=noise_of_run(evidence, combination), enough=room / ONE_SIDED_95)
+    enough = room / joint_margin(len(evidence.goals.retain))
+    found = next_runs(belief, 0, 1, noise=noise_of_run(evidence, combination), enough=enough)
     names = {0: "the proposed mixture", 1: "the control"}
     return _sentence(found, names, np.vstack([optimum, control]), evidence, f"a rise within {rise.max_rise:g}")
 
