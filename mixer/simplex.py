@@ -15,6 +15,7 @@ from midmix.errors import ConfigError
 
 F64: TypeAlias = npt.NDArray[np.float64]
 I64: TypeAlias = npt.NDArray[np.int64]
+Mask: TypeAlias = npt.NDArray[np.bool_]
 
 WEIGHT_UNITS = 1_000_000  # stored weights are whole multiples of 1e-6
 

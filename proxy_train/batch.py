@@ -50,7 +50,7 @@ def train_runs(task: Task, output: Output) -> None:
         measured = list(swarm.run(sources.curve, sources.final))
     tokens_per_step = settings["batch_sequences"] * settings["sequence_length"]
     values = [*curve_values(measured), *unigram_values(runs, sources.final, sources.shares, swarm.step)]
-    output.table(LOSSES, losses_table(values, runs, swarm.models.shape.name, tokens_per_step))
+    output.table(LOSSES, losses_table(values, runs, swarm.models.shape, tokens_per_step))
 
 
 def pick_device() -> torch.device:

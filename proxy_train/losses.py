@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from midmix.proxy_train.evaluate import bits_per_byte
 from midmix.proxy_train.pool import Run
+from midmix.proxy_train.shape import Shape
 from midmix.proxy_train.swarm import Measurement
 from midmix.proxy_train.texts import Text
 from midmix.proxy_train.unigram import cross_entropy, mixed_share
@@ -70,13 +71,15 @@ def unigram_values(
     yield Values(step, UNIGRAM, tuple(text.metric for text in texts), values_MX)
 
 
-def losses_table(values: Sequence[Values], runs: Sequence[Run], shape: str, tokens_per_step: int) -> pa.Table:
+def losses_table(values: Sequence[Values], runs: Sequence[Run], shape: Shape, tokens_per_step: int) -> pa.Table:
     """Rows of LOSSES in the order of its key; NULL where a run has died."""
     rows = [
         {
             "run": run.number,
             "origin": ORIGIN,
-            "shape": shape,
+            "name": None,
+            "shape": shape.name,
+            "parameters": shape.num_parameters,
             "tokens": one.step * tokens_per_step,
             "seed": run.seed,
             "step": one.step,

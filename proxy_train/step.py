@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from midmix.artifact import sha256_of
+from midmix.artifact import read_unit, sha256_of
 from midmix.config import Proxy
 from midmix.errors import InputError
 from midmix.proxy_train.shape import Shape
 from midmix.proxy_train.tokens import load_tokenizer, num_ids
 from midmix.step import Context
 from midmix.tables import DESIGNS, EVALUATION_ITEMS, LOSSES, TOKENS
+from midmix.tables.mixture import ADDED, OUTSIDE
 from midmix.task import Output, Task
 
-VERSION = 1
+VERSION = 2
 
 
 def run(context: Context) -> None:
@@ -37,10 +38,27 @@ def run(context: Context) -> None:
         "tokenizer_sha256": sha256_of(Path(folder) / "tokenizer.json"),
         "target_tokens": config.require("mixture", "train").tokens,
     }
-    runs = read_runs(context.read(DESIGNS), config.seed)
-    size = proxy.rows_per_batch
-    items = {f"batch-{i // size:03d}": settings | {"runs": runs[i : i + size]} for i in range(0, len(runs), size)}
-    context.batches(train_batch, writes=(LOSSES,), items=items, reads=(DESIGNS, TOKENS, EVALUATION_ITEMS), extra=folder)
+    items = batches_of(context.folder, settings, size=proxy.rows_per_batch, seed=config.seed)
+    # A batch holds the rows of DESIGNS that it depends on, so that a design that grows leaves the others done.
+    context.batches(
+        train_batch, writes=(LOSSES,), items=items, reads=(TOKENS, EVALUATION_ITEMS), later=(OUTSIDE,), extra=folder
+    )
+
+
+def batches_of(folder: Path, settings: Mapping[str, Any], *, size: int, seed: int) -> dict[str, Any]:
+    """Batches by name with their settings: those of the design, and those of the runs added to it, each cut from its start.
+
+    Raises InputError where there is no run.
+    """
+    items: dict[str, Any] = {}
+    for name, unit in (("batch", ""), (ADDED, ADDED)):
+        runs = read_runs(read_unit(folder, DESIGNS, unit), seed)
+        items |= {
+            f"{name}-{i // size:03d}": {**settings, "runs": runs[i : i + size]} for i in range(0, len(runs), size)
+        }
+    if not items:
+        raise InputError("designs: no run at all; run the step design again")
+    return items
 
 
 def train_batch(task: Task, output: Output) -> None:
@@ -77,8 +95,6 @@ def read_runs(designs: pa.Table, seed: int) -> list[dict[str, Any]]:
         )
         entry["weights"][row["domain"]] = row["weight"]
         stages.setdefault(row["run"], set()).add(row["stage"])
-    if not found:
-        raise InputError("designs: no run at all; run the step design again")
     _check(found, stages)
     return list(found.values())
 

@@ -28,7 +28,7 @@ _COLUMNS = ["doc", "set", "item", "layer", "label", "overlap", "start_byte", "en
 def leak_settings(config: Config) -> dict[str, Any]:
     """What the policies on leaks depend on, as JSON."""
     keep = {name: sorted(b.keep) for name, b in sorted(config.benchmarks.items()) if b.keep}
-    return {**config.leaks.model_dump(mode="json"), "keep": keep}
+    return {**config.leaks.model_dump(mode="json", exclude={"embeddings"}), "keep": keep}
 
 
 class LeakPolicies:

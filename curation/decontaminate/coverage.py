@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from midmix.curation.decontaminate.fields import ANSWER, BODY, FIELDS, Field
-from midmix.curation.decontaminate.find import ALIGNMENT, STRUCTURE, ngram_layer
+from midmix.curation.decontaminate.find import ALIGNMENT, EMBEDDING, STRUCTURE, ngram_layer
 from midmix.curation.decontaminate.index import SetIndex, index_code, index_items
 from midmix.curation.decontaminate.ngrams import set_grams
 from midmix.tables import ITEM_COVERAGE
@@ -18,13 +18,15 @@ TOO_SHORT, NO_RARE_WORDS, CHOICE_ONLY = "too short", "no rare words", "multiple 
 _LEAST_POSTINGS = 2
 
 
-def coverage(name: str, items: pa.Table, ngrams: Collection[int]) -> pa.Table:
+def coverage(name: str, items: pa.Table, ngrams: Collection[int], *, embeddings: bool = False) -> pa.Table:
     """Rows of ITEM_COVERAGE of one set, sorted by item, field and layer."""
+    index = index_items(name, items)
     has_choices = [bool(choices) for choices in items.column("choices").to_pylist()]
     rows = [
-        *_aligned(index_items(name, items), ALIGNMENT, has_choices),
+        *_aligned(index, ALIGNMENT, has_choices),
         *_aligned(index_code(name, items), STRUCTURE, has_choices),
         *_exact(name, items, has_choices, ngrams),
+        *(_embedded(index, has_choices) if embeddings else ()),
     ]
     rows.sort(key=lambda row: (row["item"], row["field"], row["layer"]))
     return pa.Table.from_pylist(rows, ITEM_COVERAGE.schema())
@@ -36,6 +38,13 @@ def _aligned(index: SetIndex, layer: str, has_choices: list[bool]) -> Iterator[d
         if not index.is_long[number]:
             reason = _short(field, has_choices)
         yield _row(index.name, field, layer, int(index.num_tokens[number]), reason)
+
+
+def _embedded(index: SetIndex, has_choices: list[bool]) -> Iterator[dict[str, Any]]:
+    """A field without rare n-grams can be found, since its embedding proposes it."""
+    for number, field in enumerate(index.fields):
+        reason = None if index.is_long[number] else _short(field, has_choices)
+        yield _row(index.name, field, EMBEDDING, int(index.num_tokens[number]), reason)
 
 
 def _exact(name: str, items: pa.Table, has_choices: list[bool], ngrams: Collection[int]) -> Iterator[dict[str, Any]]:

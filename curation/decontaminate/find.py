@@ -11,15 +11,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from midmix.curation.decontaminate.embedding_search import EmbeddingIndex, search_embeddings
 from midmix.curation.decontaminate.fields import FIELDS, Field
-from midmix.curation.decontaminate.index import AlignmentIndex, combine, index_code, index_items
+from midmix.curation.decontaminate.index import AlignmentIndex, SetIndex, combine, index_code, index_items
 from midmix.curation.decontaminate.ngram_search import search_ngrams
 from midmix.curation.decontaminate.ngrams import NgramIndex, ngram_index
 from midmix.curation.decontaminate.search import search
 from midmix.curation.decontaminate.verdict import LABELS, LEAK, RULES
 from midmix.jit import njit
 
-ALIGNMENT, STRUCTURE = "alignment", "structure"
+ALIGNMENT, STRUCTURE, EMBEDDING = "alignment", "structure", "embedding"
 EXACT = "exact"
 FOUND = pa.schema(
     [
@@ -37,6 +38,7 @@ class Index:
     alignment: AlignmentIndex | None = None
     structure: AlignmentIndex | None = None
     ngrams: NgramIndex | None = None
+    embedding: EmbeddingIndex | None = None
 
 
 def build_index(
@@ -76,6 +78,8 @@ def find_leaks_in(texts: pa.LargeStringArray, index: Index) -> pa.Table:
         tables.append(_aligned(texts, index.structure, STRUCTURE))
     if index.ngrams is not None:
         tables.append(_exact(texts, index.ngrams))
+    if index.embedding is not None:
+        tables.append(_embedded(texts, index.embedding))
     keys = ("document", "set", "item", "field", "layer", "start_byte")
     return pa.concat_tables(tables).sort_by([(key, "ascending") for key in keys]).combine_chunks()
 
@@ -83,10 +87,25 @@ def find_leaks_in(texts: pa.LargeStringArray, index: Index) -> pa.Table:
 def _aligned(texts: pa.LargeStringArray, index: AlignmentIndex, layer: str) -> pa.Table:
     rows, shares = search(texts, index.lookup)
     sets, fields = index.piece_sets[rows[:, 1]], index.piece_fields[rows[:, 1]]
-    rows, shares = unite(np.column_stack([rows[:, 0], sets, fields, rows[:, 2:]]), shares)
+    return _united(np.column_stack([rows[:, 0], sets, fields, rows[:, 2:]]), shares, index.sets, layer)
+
+
+def _embedded(texts: pa.LargeStringArray, index: EmbeddingIndex) -> pa.Table:
+    rows, shares = search_embeddings(texts, index)
+    for number, one in enumerate(index.sets):
+        mine = rows[:, 1] == number
+        rows[mine, 2] = one.alignment.piece_fields[rows[mine, 2]]
+    return _united(rows, shares, [one.alignment.sets[0] for one in index.sets], EMBEDDING)
+
+
+def _united(
+    rows: npt.NDArray[np.int64], shares: npt.NDArray[np.float64], sets: Sequence[SetIndex], layer: str
+) -> pa.Table:
+    """FOUND from rows as `unite` takes them."""
+    rows, shares = unite(rows, shares)
     return _table(
         rows[:, [0, 5, 6]],
-        [(index.sets[s].name, index.sets[s].fields[f], layer) for s, f in rows[:, 1:3].tolist()],
+        [(sets[s].name, sets[s].fields[f], layer) for s, f in rows[:, 1:3].tolist()],
         [(LABELS[label], RULES[rule]) for label, rule in rows[:, 3:5].tolist()],
         shares,
     )

@@ -1,13 +1,12 @@
 """The decontaminate step: EVALUATION_ITEMS of every set that the config names, ITEM_COVERAGE, then CONTAMINATION.
 
-Each set is a unit of its own for every part, and so is each declared length of n-grams of it: a new benchmark, or a new
-length, is searched for without looking for the old ones again. The text of a part is read once for all that is due. It
-drops nothing; `decide` does.
+Each set is a unit of its own for every part, and so is each declared length of n-grams of it, and the search for it by
+embeddings: a new benchmark, length or model is searched for without looking for the old ones again. The text of a part
+is read once for all that is due. It drops nothing; `decide` does.
 """
 
 from __future__ import annotations
 
-import functools
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,22 +14,31 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from midmix.curation.clean import CleanDocuments, clean_documents
 from midmix.curation.decontaminate.coverage import coverage
-from midmix.curation.decontaminate.find import Index, build_index, find_leaks_in
+from midmix.curation.decontaminate.due import (
+    Files,
+    load_index,
+    search_units,
+    stored_items,
+    unit_layers,
+    what_is_due,
+)
+from midmix.curation.decontaminate.find import EMBEDDING, Index, find_leaks_in
+from midmix.curation.decontaminate.item_embeddings import SETTING, embed_items
 from midmix.curation.decontaminate.items import item_rows
+from midmix.curation.semantic.embed import model_hash
 from midmix.errors import ConfigError, InputError
 from midmix.step import Context
-from midmix.tables import CONTAMINATION, DOCUMENTS, EVALUATION_ITEMS, ITEM_COVERAGE, SPANS
+from midmix.tables import CONTAMINATION, DOCUMENTS, EVALUATION_ITEMS, ITEM_COVERAGE, ITEM_EMBEDDINGS, SPANS
 from midmix.task import JSON, Output, Task
 
 VERSION = 2
 
 
 def run(context: Context) -> None:
-    """Write EVALUATION_ITEMS, ITEM_COVERAGE and CONTAMINATION of the run."""
+    """Write EVALUATION_ITEMS, ITEM_EMBEDDINGS, ITEM_COVERAGE and CONTAMINATION of the run."""
     config = context.config
     ngrams = sorted(config.leaks.ngrams)
     locations = {name: config.resolve(path) for name, (_, path) in config.evaluation_sets.items()}
@@ -41,20 +49,43 @@ def run(context: Context) -> None:
         settings={"sets": {name: sets[name] for name in sorted(sets)}},
         extra=locations,
     )
-    context.gather(write_coverage, writes=(ITEM_COVERAGE,), settings={"ngrams": ngrams}, reads=(EVALUATION_ITEMS,))
-    common = {"edits": sorted(config.edits)}
-    units: dict[str, JSON] = {}
-    for name, settings in sets.items():
-        items = {"set": name, "items": settings["items"], "split": settings["split"]}
-        units[name] = common | items
-        units |= {f"{name}+{n}-gram": common | items | {"ngram": n} for n in ngrams}
+    items = {name: {"items": each["items"], "split": each["split"]} for name, each in sets.items()}
+    embedding = _embedding_settings(context)
+    asked = {"ngrams": ngrams, "embeddings": embedding is not None}
+    context.gather(write_coverage, writes=(ITEM_COVERAGE,), settings=asked, reads=(EVALUATION_ITEMS,))
+    files = Files(context.files(EVALUATION_ITEMS), _embed_sets(context, items, embedding), _model(context))
     context.per_part(
         find_leaks,
         writes=(CONTAMINATION,),
-        units=units,
+        units=search_units(items, {"edits": sorted(config.edits)}, ngrams, embedding),
         reads=(DOCUMENTS, SPANS),
-        extra=context.files(EVALUATION_ITEMS),
+        extra=files,
     )
+
+
+def _model(context: Context) -> Path | None:
+    wanted = context.config.leaks.embeddings
+    return Path(context.config.resolve(wanted.model)) if wanted else None
+
+
+def _embedding_settings(context: Context) -> JSON:
+    """What a search by embeddings depends on; None where none is asked for."""
+    wanted, folder = context.config.leaks.embeddings, _model(context)
+    if wanted is None or folder is None:
+        return None
+    return {"model": model_hash(folder, SETTING), "max_tokens": wanted.max_tokens, "cosine": wanted.cosine}
+
+
+def _embed_sets(context: Context, sets: dict[str, JSON], embedding: JSON) -> tuple[Path, ...]:
+    """Have the items of each set embedded; files of ITEM_EMBEDDINGS.
+
+    Items are told by their file and split, not by their table, so that a new set leaves those of the others as they are.
+    """
+    model = {key: embedding[key] for key in ("model", "max_tokens")} if embedding else {}
+    wanted = {f"{EMBEDDING}-{name}": {"set": name, **sets[name], **model} for name in sets if embedding}
+    extra = (context.files(EVALUATION_ITEMS), _model(context))
+    context.batches(embed_items, writes=(ITEM_EMBEDDINGS,), items=wanted, extra=extra)
+    return context.files(ITEM_EMBEDDINGS)
 
 
 def _set_settings(context: Context, name: str, location: str) -> JSON:
@@ -102,36 +133,22 @@ def write_items(task: Task, output: Output) -> None:
 
 def write_coverage(task: Task, output: Output) -> None:
     """What can be found of each item, by set."""
-    items = _read_items(task.inputs[EVALUATION_ITEMS.name])
+    items = stored_items(task.inputs[EVALUATION_ITEMS.name])
     names = pc.unique(items.column("set")).sort().to_pylist()
+    ngrams, embeddings = task.settings["ngrams"], task.settings["embeddings"]
     output.table(
         ITEM_COVERAGE,
-        (coverage(n, items.filter(pc.equal(items.column("set"), n)), task.settings["ngrams"]) for n in names),
+        (coverage(n, items.filter(pc.equal(items.column("set"), n)), ngrams, embeddings=embeddings) for n in names),
     )
-
-
-def _read_items(files: tuple[Path, ...]) -> pa.Table:
-    return pa.concat_tables([EVALUATION_ITEMS.schema().empty_table(), *(pq.read_table(path) for path in files)])
-
-
-@functools.lru_cache(maxsize=1)
-def load_index(files: tuple[Path, ...], sets: tuple[str, ...], ngrams: tuple[tuple[str, int], ...]) -> Index:
-    """The index of some sets and of n-grams of some, kept for the next part that this process searches."""
-    return build_index(_read_items(files), sets=sets, ngrams=ngrams)
 
 
 def find_leaks(task: Task, output: Output) -> None:
     """Text of evaluation items in one part's clean text, for the sets that are due."""
     [edits] = {tuple(unit["edits"]) for unit in task.units.values()}
-    due = [(unit["set"], unit.get("ngram")) for unit in task.units.values()]
     documents = clean_documents(task, edits)
-    sets = tuple(name for name, n in due if n is None)
-    index = load_index(task.extra, sets, tuple((name, n) for name, n in due if n is not None))
-    rows = contamination(documents, index)
-    is_ngram = pc.match_substring_regex(rows.column("layer"), "^[0-9]+-gram$")
+    rows = contamination(documents, load_index(task.extra, what_is_due(task.units.values())))
     for unit, settings in task.units.items():
-        n = settings.get("ngram")
-        layer = pc.invert(is_ngram) if n is None else pc.equal(rows.column("layer"), f"{n}-gram")
+        layer = pc.is_in(rows.column("layer"), pa.array(unit_layers(settings)))
         mine = rows.filter(pc.and_(pc.equal(rows.column("set"), settings["set"]), layer))
         output.table(CONTAMINATION, mine, unit=unit)
     output.read_text(documents.num_bytes)

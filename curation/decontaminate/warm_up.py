@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
+from midmix.curation.decontaminate.confirm import confirm
 from midmix.curation.decontaminate.find import build_index, find_leaks_in
+from midmix.curation.decontaminate.tokens import tokenize
 from midmix.tables import EVALUATION_ITEMS, TEXT
 
 _TEXT = "Anna² has twenty-five apples & sells 3.50 of them <b>to</b> Bertil \\frac12 ** 3 for 12 a piece; how many are left?"
@@ -18,4 +21,8 @@ def warm_up() -> None:
     item: dict[str, Any] = dict.fromkeys(EVALUATION_ITEMS.schema().names)
     item |= {"set": "s", "role": "benchmark", "item": 0, "question": _TEXT, "answer": _CODE}
     index = build_index(pa.Table.from_pylist([item], EVALUATION_ITEMS.schema()), ngrams=(3, 5))
-    find_leaks_in(pa.array([_TEXT, _CODE], TEXT), index)
+    texts = pa.array([_TEXT, _CODE], TEXT)
+    find_leaks_in(texts, index)
+    assert index.alignment is not None
+    offsets, tokens = tokenize(texts)
+    confirm(np.array([[0, 0, 9, 0, 0, 9]], np.int64), offsets, tokens, index.alignment.lookup)

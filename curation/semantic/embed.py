@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from midmix.curation.classify.given import folder_hash
 from midmix.curation.classify.transformers_rater import Reading, batches, one_thread, quiet_transformers, windows_of
 from midmix.errors import ConfigError, InputError
 from midmix.parts import ROW_MASK, Part, read_column
@@ -53,8 +54,11 @@ def column_vectors(part: Part, column: str, keys: npt.NDArray[np.uint64]) -> tup
 
 
 @functools.lru_cache(maxsize=1)
-def load_encoder(folder: Path, identity: str) -> Encoder:
-    """The checkpoint in a folder, in float32 on the CPU; `identity` is its hash. Raises ConfigError."""
+def load_encoder(folder: Path, identity: str, setting: str) -> Encoder:
+    """The checkpoint in a folder, in float32 on the CPU; `identity` is its hash, `setting` what names it in the config.
+
+    Raises ConfigError where it is no model that reads text and gives a state for each token.
+    """
     from safetensors import SafetensorError
     from transformers import AutoModel, AutoTokenizer
 
@@ -63,15 +67,29 @@ def load_encoder(folder: Path, identity: str) -> Encoder:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, use_fast=True)
             model, loaded = AutoModel.from_pretrained(folder, local_files_only=True, output_loading_info=True)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
-        raise ConfigError(
-            f"semantic.model {folder}: transformers cannot load it: {str(error).splitlines()[0]}"
-        ) from None
+        raise ConfigError(f"{setting} {folder}: transformers cannot load it: {str(error).splitlines()[0]}") from None
     missing = sorted(name for name in loaded["missing_keys"] if not name.startswith("pooler"))
     if missing:
+        raise ConfigError(f"{setting} {folder}: its weights lack {', '.join(missing[:3])}; embeddings would be random")
+    if model.config.is_encoder_decoder or not hasattr(model.config, "hidden_size"):
         raise ConfigError(
-            f"semantic.model {folder}: its weights lack {', '.join(missing[:3])}; embeddings would be random"
+            f"{setting} {folder}: {type(model).__name__} is no sentence-embedding model; name one with an encoder alone"
         )
     return Encoder(model.float().eval(), tokenizer)
+
+
+def model_hash(folder: Path, setting: str) -> str:
+    """What identifies the checkpoint in a folder. Raises InputError where there is none."""
+    if not folder.is_dir():
+        raise InputError(f"{setting} {folder}: no such folder. Correct the path in the config.")
+    return folder_hash(folder)
+
+
+def check_length(encoder: Encoder, max_tokens: int, where: str) -> None:
+    """Raise ConfigError where the model has positions for fewer tokens than it is to read."""
+    positions = getattr(encoder.model.config, "max_position_embeddings", None)
+    if isinstance(positions, int) and max_tokens > positions:
+        raise ConfigError(f"{where} reads at most {positions} tokens, 'max_tokens' is {max_tokens}; lower it")
 
 
 def text_vectors(encoder: Encoder, texts: pa.LargeStringArray, max_tokens: int) -> Vectors:

@@ -14,11 +14,10 @@ import pyarrow.parquet as pq
 
 from midmix.artifact import load_manifest
 from midmix.config.semantic import Semantic
-from midmix.curation.classify.given import folder_hash
 from midmix.curation.clean import clean_documents, is_blank
 from midmix.curation.order import survivor_keys
 from midmix.curation.semantic.cells import DOCUMENTS_PER_CELL, SAMPLE_PER_CELL, make_centres, nearest
-from midmix.curation.semantic.embed import Vectors, column_vectors, directions, load_encoder, text_vectors
+from midmix.curation.semantic.embed import Vectors, column_vectors, directions, load_encoder, model_hash, text_vectors
 from midmix.curation.semantic.pairs import alike
 from midmix.errors import InputError
 from midmix.frozen import frozen_artefact
@@ -39,6 +38,7 @@ from midmix.task import ArtefactRecord, Output, Task
 
 VERSION = 1
 CENTRES = "semantic:centres"
+SETTING = "semantic.model"
 # What a document of a cell takes beside its embedding while the cell is compared, in bytes.
 _BYTES_PER_DOCUMENT = 20_000
 
@@ -73,9 +73,7 @@ def _embedding_settings(context: Context, wanted: Semantic) -> dict[str, object]
     folder = _model(context, wanted)
     if folder is None:
         return {"column": wanted.column, "edits": edits}
-    if not folder.is_dir():
-        raise InputError(f"semantic.model {folder}: no such folder. Correct the path in the config.")
-    return {"model": folder_hash(folder), "max_tokens": wanted.max_tokens, "edits": edits}
+    return {"model": model_hash(folder, SETTING), "max_tokens": wanted.max_tokens, "edits": edits}
 
 
 def embed_part(task: Task, output: Output) -> None:
@@ -90,7 +88,7 @@ def embed_part(task: Task, output: Output) -> None:
         output.read_text(documents.num_bytes)
         keys, known = documents.keys, ~is_blank(documents.texts)
         texts = documents.texts.filter(pa.array(known))
-        vectors = text_vectors(load_encoder(task.extra, settings["model"]), texts, settings["max_tokens"])
+        vectors = text_vectors(load_encoder(task.extra, settings["model"], SETTING), texts, settings["max_tokens"])
     kept, vectors = directions(vectors)
     output.table(EMBEDDINGS, _with_vectors([pa.array(keys[known][kept])], vectors, EMBEDDINGS.schema()))
 

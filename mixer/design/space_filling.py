@@ -13,10 +13,11 @@ from threadpoolctl import threadpool_limits
 
 from midmix.errors import ConfigError
 from midmix.mixer import baselines
-from midmix.mixer.simplex import F64, I64, hellinger, mixture_groups, round_weights, within_caps
+from midmix.mixer.design.pool import dirichlet_pool
+from midmix.mixer.limits import Limits
+from midmix.mixer.simplex import F64, I64, hellinger, mixture_groups, round_weights
 
 POOL_SIZE = 4096
-MIN_WEIGHT = 2e-3  # smaller shares cannot be told from none in a short run
 SAME_MIXTURE = 0.02  # Hellinger distance under which two mixtures teach the same
 
 
@@ -27,23 +28,6 @@ class Design:
     roles: tuple[str, ...]
     seeds: tuple[int, ...]
     weights: F64
-
-
-def dirichlet_pool(tokens: I64, caps: F64, size: int, seed: int) -> F64:
-    """`size` random mixtures [size, k] within the caps: half around the tempered supply, half around uniform.
-
-    Strengths are spread from 0.3 (near corners) to 10 (near the centre) times k. Shares below 0.002 become 0 where the
-    caps of the others have room.
-    """
-    rng = np.random.default_rng(seed)
-    k = len(tokens)
-    centres = np.stack([baselines.temperature(tokens, np.ones(k)), np.full(k, 1.0 / k)])
-    strengths = k * np.geomspace(0.3, 10.0, 8)
-    chosen = centres[np.arange(size) % 2] * strengths[np.arange(size) // 2 % len(strengths)][:, None]
-    draws = rng.standard_gamma(np.maximum(chosen, 1e-3))
-    draws = np.maximum(draws, 1e-12)
-    draws /= draws.sum(axis=1, keepdims=True)
-    return within_caps(np.where(draws < min(MIN_WEIGHT, 0.5 / k), 0.0, draws), caps)
 
 
 def k_center(pool: F64, fixed: F64, num_points: int) -> I64:
@@ -60,14 +44,14 @@ def k_center(pool: F64, fixed: F64, num_points: int) -> I64:
     return np.array(chosen, dtype=np.int64)
 
 
-def _fixed_mixtures(tokens: I64, caps: F64, control: F64 | None, baseline: F64 | None) -> list[tuple[str, F64]]:
+def _fixed_mixtures(tokens: I64, limits: Limits, control: F64 | None, baseline: F64 | None) -> list[tuple[str, F64]]:
     """Role and weights of the mixtures that are always in, first the control; those that repeat another are left out."""
     named = [
         ("control", control),
         ("natural", baselines.natural(tokens)),
         ("baseline", baseline),
-        ("interior", baselines.uniform(tokens, caps)),
-        ("interior", baselines.temperature(tokens, caps)),
+        ("interior", limits.nearest(baselines.uniform(tokens, limits.domain_high))),
+        ("interior", limits.nearest(baselines.temperature(tokens, limits.domain_high))),
     ]
     kept: list[tuple[str, F64]] = []
     for role, weights in named:
@@ -80,19 +64,28 @@ def _fixed_mixtures(tokens: I64, caps: F64, control: F64 | None, baseline: F64 |
 
 
 def design_mixtures(
-    tokens: I64, caps: F64, *, control: F64 | None, baseline: F64 | None, num_mixtures: int, num_seeds: int, seed: int
+    tokens: I64,
+    limits: Limits,
+    *,
+    control: F64 | None,
+    baseline: F64 | None,
+    num_mixtures: int,
+    num_seeds: int,
+    seed: int,
+    groups: I64 | None = None,
 ) -> Design:
-    """`num_mixtures` distinct mixtures (fewer where caps leave no choice), then repeats of the control and the natural one under other seeds.
+    """`num_mixtures` distinct mixtures (fewer where limits leave no choice), then repeats of two under other seeds.
 
     The control (all replay), the natural mixture and the baseline are references: they are tried as they are, even
-    beyond the caps; all others keep to the caps. `num_seeds` counts the runs of a repeated mixture, its first included.
-    Raises ConfigError when `num_mixtures` leaves no room for the references, or there is one domain alone.
+    beyond the limits; all others keep to them. The control and the natural mixture are repeated; `num_seeds` counts the
+    runs of a repeated mixture, its first included. `groups` [k] is for `dirichlet_pool`. Raises ConfigError when
+    `num_mixtures` leaves no room for the references, or there is one domain alone.
     """
     if len(tokens) < 2:
         raise ConfigError(
             "got 1 domain with tokens, expected 2 or more to mix: add a source, or 'domains' that divide it"
         )
-    fixed = _distinct(_fixed_mixtures(tokens, caps, control, baseline))
+    fixed = _distinct(_fixed_mixtures(tokens, limits, control, baseline))
     references = sum(role != "interior" for role, _ in fixed)
     if num_mixtures < references + 2:
         raise ConfigError(
@@ -101,12 +94,14 @@ def design_mixtures(
     fixed = fixed[:num_mixtures]
     placed = np.stack([weights for _, weights in fixed])
     with threadpool_limits(1):
-        pool = dirichlet_pool(tokens, caps, POOL_SIZE, seed)
+        pool = limits.nearest(dirichlet_pool(tokens, limits.domain_high, POOL_SIZE, seed, groups))
         chosen = k_center(pool, placed, num_mixtures - len(fixed))
     rows = [*placed, *pool[chosen]]
     roles = [role for role, _ in fixed] + ["space-filling"] * len(chosen)
     exempt = ("control", "natural", "baseline")
-    rounded = [round_weights(w, None if role in exempt else caps) for role, w in zip(roles, rows, strict=True)]
+    rounded = [
+        round_weights(w, None if role in exempt else limits.domain_high) for role, w in zip(roles, rows, strict=True)
+    ]
     repeated = [i for i, role in enumerate(roles) if role in ("control", "natural")]
     replicas = [(i, s) for s in range(1, num_seeds) for i in repeated]
     return Design(

@@ -98,21 +98,27 @@ def spread_shares(shares: Mapping[str, float], supply: Supply, declared: Collect
     return normalised
 
 
-def epochs_by_domain(max_epochs: Mapping[str, float], supply: Supply, declared: Collection[str]) -> F64:
-    """Most passes over each domain [k]: its own number, else the least of its sources' numbers, else `default`.
+def epochs_by_domain(
+    max_epochs: Mapping[str, float], spent_epochs: Mapping[str, float], supply: Supply, declared: Collection[str]
+) -> F64:
+    """Most passes over each domain [k] that are left: those allowed over all stages less those spent before.
 
-    The least, since a domain is drawn from as a whole: its documents of every source are seen equally often.
-    Raises ConfigError for an unknown name.
+    Allowed: its own number, else the least of its sources' numbers, else `default`; the least, since a domain is drawn
+    from as a whole: its documents of every source are seen equally often. Spent: its own number, else the most of its
+    sources', else 0. Raises ConfigError for an unknown name.
     """
     known = [DEFAULT, *supply.sources, *declared]
-    for name in max_epochs:
-        if name not in known:
-            raise ConfigError(f"mixture.max_epochs: {name!r} is neither a source nor a domain{nearest(name, known)}")
+    for section, names in (("max_epochs", max_epochs), ("spent_epochs", spent_epochs)):
+        for name in names:
+            if name not in (known if section == "max_epochs" else known[1:]):
+                raise ConfigError(f"mixture.{section}: {name!r} is neither a source nor a domain{nearest(name, known)}")
     default = max_epochs.get(DEFAULT, 4.0)
     result = np.empty(len(supply.domains))
     for j, domain in enumerate(supply.domains):
         holders = [s for i, s in enumerate(supply.sources) if supply.by_source[i, j] > 0]
-        result[j] = max_epochs.get(domain, min(max_epochs.get(s, default) for s in holders))
+        allowed = max_epochs.get(domain, min(max_epochs.get(s, default) for s in holders))
+        spent = spent_epochs.get(domain, max(spent_epochs.get(s, 0.0) for s in holders))
+        result[j] = max(allowed - spent, 0.0)
     return result
 
 

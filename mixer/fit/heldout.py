@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from midmix.mixer.laws import LAWS, fit_all
+from midmix.mixer.fit.calibration import Calibrated, Fold, calibrate
+from midmix.mixer.laws import DEFAULT, MENU, fit_all
 from midmix.mixer.laws.law import Fitted
+from midmix.mixer.laws.log_excess import FittedLogExcess
 from midmix.mixer.simplex import F64, I64
 
 MOST_LEFT_OUT_SINGLY = 24
 NUM_FOLDS = 8
 MIN_MIXTURES = 4  # with fewer, leaving one out leaves nothing to fit
-CLEARLY_BETTER = 0.9  # share of the preferred law's error under which another one replaces it
+CLEARLY_BETTER = 0.8  # share of the preferred law's error under which another one replaces it
+SURELY_BETTER = 3.5  # standard errors of the paired difference that it takes as well
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions [n] of each run by a law that saw no run of its mixture, and the law's own deviations [n]."""
+    """Predictions [n] of each run by a law that saw no run of its mixture, the law's own deviations [n], and the folds."""
 
     predicted: F64
     sd: F64
+    folds: tuple[Fold, ...]
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class MetricFit:
     heldout: dict[str, HeldOut]
     mae: dict[str, float]
     chosen: str
+    calibrated: Calibrated
 
 
 def folds(groups: I64) -> list[I64]:
@@ -47,19 +53,47 @@ def folds(groups: I64) -> list[I64]:
 def fit_metric(weights: F64, losses: F64, groups: I64, own: int | None) -> MetricFit:
     """Every law on the losses [n] of one metric, with its held-out error over the mixtures in `groups` [n]."""
     fits = fit_all(weights, losses, own=own)
-    heldout = {name: HeldOut(np.empty(len(losses)), np.empty(len(losses))) for name in LAWS}
-    for left_out in folds(groups):
-        stay = np.setdiff1d(np.arange(len(losses)), left_out)
+    left_out = folds(groups)
+    parts: dict[str, list[Fold]] = {name: [] for name in MENU}
+    for out in left_out:
+        stay = np.setdiff1d(np.arange(len(losses)), out)
         for name, fitted in fit_all(weights[stay], losses[stay], own=own, starts=fits).items():
-            heldout[name].predicted[left_out], heldout[name].sd[left_out] = fitted.predict_with_sd(weights[left_out])
-    mae = {name: float(np.abs(h.predicted - losses).mean()) for name, h in heldout.items()}
-    return MetricFit(fits, heldout, mae, choose(mae))
+            parts[name].append(Fold(out, *fitted.predict_joint(weights[out]), losses[out], groups[out]))
+    heldout = {name: _gathered(tuple(found)) for name, found in parts.items()}
+    errors = {name: np.abs(h.predicted - losses) for name, h in heldout.items()}
+    mae = {name: float(error.mean()) for name, error in errors.items()}
+    chosen = choose(errors)
+    return MetricFit(fits, heldout, mae, chosen, calibrate(fits[chosen], parts[chosen], _noise(fits)))
 
 
-def choose(mae: dict[str, float]) -> str:
-    """The first law in order whose held-out error is within a tenth of the least one."""
-    least = min(mae.values())
-    return next(name for name in mae if mae[name] * CLEARLY_BETTER <= least)
+def _gathered(found: tuple[Fold, ...]) -> HeldOut:
+    """Folds back in the order of the runs."""
+    order = np.argsort(np.concatenate([fold.rows for fold in found]))
+    mean = np.concatenate([fold.mean for fold in found])[order]
+    variance = np.concatenate([np.diag(fold.covariance) for fold in found])[order]
+    return HeldOut(mean, np.sqrt(np.maximum(variance, 0.0)), found)
+
+
+def _noise(fits: Mapping[str, Fitted]) -> float | None:
+    """The noise of single runs as the default law sees it."""
+    default = fits.get(DEFAULT)
+    return default.noise_sd if isinstance(default, FittedLogExcess) else None
+
+
+def choose(errors: Mapping[str, F64]) -> str:
+    """The law in force by sizes of held-out errors [n] per law, in order of preference.
+
+    A later law replaces an earlier one only where it is clearly better, and on most runs: few errors can be luck.
+    """
+    names = iter(errors)
+    chosen = next(names)
+    for name in names:
+        gain = errors[chosen] - errors[name]
+        standard_error = float(gain.std(ddof=1)) / np.sqrt(len(gain))
+        better = errors[name].mean() < CLEARLY_BETTER * errors[chosen].mean()
+        if better and gain.mean() > SURELY_BETTER * standard_error:
+            chosen = name
+    return chosen
 
 
 def rank_correlation(predicted: F64, measured: F64) -> float | None:

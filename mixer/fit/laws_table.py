@@ -8,7 +8,6 @@ from threadpoolctl import threadpool_limits
 
 from midmix.mixer.fit.heldout import MIN_MIXTURES, fit_metric, rank_correlation
 from midmix.mixer.fit.swarm import Swarm, noise_sd
-from midmix.mixer.laws import LAWS
 
 Row = dict[str, Any]
 
@@ -28,13 +27,14 @@ def fit_laws(swarm: Swarm) -> tuple[list[Row], list[Row]]:
                 {
                     "metric": metric,
                     "law": law,
+                    "scale": swarm.scale,
                     "num_runs": len(losses),
                     "heldout_mae": fit.mae[law],
                     "heldout_spearman": rank_correlation(fit.heldout[law].predicted, losses),
-                    "noise_sd": noise_sd(losses, groups),
+                    "noise_sd": noise_sd(losses, swarm.replicates),
                     "chosen": law == fit.chosen,
                 }
-                for law in sorted(LAWS)
+                for law in sorted(fit.fits)
             ]
             predictions += [
                 {
@@ -44,7 +44,7 @@ def fit_laws(swarm: Swarm) -> tuple[list[Row], list[Row]]:
                     "measured": float(measured),
                     "predicted": float(predicted),
                 }
-                for law in sorted(LAWS)
+                for law in sorted(fit.fits)
                 for run, measured, predicted in zip(swarm.runs, losses, fit.heldout[law].predicted, strict=True)
             ]
     return rows, predictions

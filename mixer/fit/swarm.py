@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from midmix.errors import InputError
+from midmix.mixer.fit.finals import BITS, Finals, Kind, Row, by_kind
 from midmix.mixer.simplex import F64, I64, mixture_groups
+from midmix.tables.mixture import OUTSIDE
 
-NATS, UNIGRAM, BITS = "nats_per_token", "unigram_nats_per_token", "bits_per_byte"
 SAME_WEIGHT = 5e-7  # half the unit that stored weights are rounded to
+MIN_ANCHORS = 4  # fewer runs of a larger scale cannot place a line
+
+
+@dataclass(frozen=True)
+class Line:
+    """From a loss at the small scale to that at the large one: `level` at the small loss `centre`, then `slope`.
+
+    `level_sd` and `slope_sd` are posterior standard deviations, `residual` that of measured losses about the line.
+    """
+
+    centre: float
+    level: float
+    slope: float
+    level_sd: float
+    slope_sd: float
+    residual: float
+
+    def at(self, losses: F64) -> F64:
+        """Losses [n] of the small scale as the large one would show them [n]."""
+        mapped: F64 = self.level + self.slope * (losses - self.centre)
+        return mapped
+
+
+@dataclass(frozen=True)
+class Anchors:
+    """Runs (a) at a larger scale than the swarm's: weights [a, k] and losses [a, m], NaN where not measured."""
+
+    kind: Kind
+    runs: tuple[int, ...]
+    weights: F64
+    losses: F64
 
 
 @dataclass(frozen=True)
 class Swarm:
-    """Runs (n) x domains (k) and runs x metrics (m), metrics in bits per byte at the last step.
+    """Runs (n) x domains (k) and runs x metrics (m), losses at the last step, in bits per byte unless told otherwise.
 
-    `left_out` names the runs that are no evidence, with the reason. `control` marks the runs on replay alone.
+    `left_out` names the runs that are no evidence, with the reason. `control` marks the runs on replay alone. `anchors`
+    are runs of a larger scale that are not among the n. Where they were taken in (`scales.at_larger_scale`), `large` marks
+    them among the n, `larger` is their kind, and `lines` says per metric how the others' losses were mapped to it.
+    `own` names the domain of a metric where the metric's name does not.
     """
 
     domains: tuple[str, ...]
@@ -31,11 +64,30 @@ class Swarm:
     losses: F64
     control: tuple[bool, ...]
     left_out: Mapping[int, str]
+    kind: Kind | None = None
+    anchors: Anchors | None = None
+    large: tuple[bool, ...] = ()
+    larger: Kind | None = None
+    lines: Mapping[str, Line] = field(default_factory=dict)
+    own: Mapping[str, str] = field(default_factory=dict)
+    unit: str = BITS
 
     @property
     def groups(self) -> I64:
-        """Number of each run's mixture [n]: runs that differ in seed alone share one."""
+        """Number of each run's mixture [n]: runs that differ in seed or scale alone share one."""
         return mixture_groups(self.weights)
+
+    @property
+    def replicates(self) -> I64:
+        """Number of each run's mixture and scale [n]: runs that differ in seed alone share one."""
+        groups = self.groups
+        return 2 * groups + np.array(self.large or (False,) * len(groups), dtype=np.int64)
+
+    @property
+    def scale(self) -> str:
+        """Whose losses these are, in words."""
+        kind = self.larger or self.kind
+        return str(kind) if kind else "none"
 
     @property
     def num_mixtures(self) -> int:
@@ -49,117 +101,110 @@ class Swarm:
 
     def own_domain(self, metric: str) -> int | None:
         """Place of the domain whose held-out text the metric is of; None for evaluation sets."""
-        name = metric.removeprefix("domain:")
-        return self.domains.index(name) if metric.startswith("domain:") and name in self.domains else None
+        domain = self.own.get(metric) or (metric.removeprefix("domain:") if metric.startswith("domain:") else None)
+        return self.domains.index(domain) if domain in self.domains else None
 
 
-def noise_sd(losses: F64, groups: I64) -> float | None:
+def noise_sd(losses: F64, replicates: I64) -> float | None:
     """Standard deviation over seeds of one mixture, pooled over the repeated mixtures; None without repeats."""
     squares, freedom = 0.0, 0
-    for group in np.unique(groups):
-        values = losses[groups == group]
+    for group in np.unique(replicates):
+        values = losses[replicates == group]
         squares += float(((values - values.mean()) ** 2).sum())
         freedom += len(values) - 1
     return float(np.sqrt(squares / freedom)) if freedom else None
 
 
-def read_swarm(designs: pa.Table, losses: pa.Table, domains: Sequence[str]) -> Swarm:
-    """The swarm behind DESIGNS and LOSSES; `domains` gives the order of the weights' columns.
+def read_swarm(designs: pa.Table, losses: pa.Table, domains: Sequence[str], unit: str = BITS) -> Swarm:
+    """The swarm behind DESIGNS and LOSSES in one unit; `domains` gives the order of the weights' columns.
 
-    Runs of one origin and shape alone can be compared: the pair with the most runs is taken. A run is left out when it
-    is of another pair, lacks a loss at the last step (it died), or has learnt nothing: its held-out loss, weighted by
-    its own mixture, is not below the unigram entropy of that text. Raises InputError when DESIGNS has other domains.
+    Runs of one kind alone can be compared: the kind with the most runs is taken (the smaller of equals), and of the larger
+    ones the largest with four mixtures becomes its anchors. A run is left out when it is of another kind, lacks a loss at
+    the last step (it died), or has learnt nothing: its held-out loss, weighted by its own mixture, is not below the unigram
+    entropy of that text. Raises InputError when the design has other domains.
     """
-    weights, controls = _read_designs(designs, domains)
-    results = [row for row in losses.to_pylist() if row["run"] in weights]
-    kind = _common_kind(results)
-    final = _final_losses(results, kind)
-    metrics = sorted({metric for by_metric in final[BITS].values() for metric in by_metric})
-    kept, left_out = [], {}
-    for run, mixture in sorted(weights.items()):
-        reason = _why_not(run, mixture, final, metrics, domains)
+    mixtures = _read_designs(designs, domains)
+    results = by_kind([row for row in losses.to_pylist() if row["run"] in mixtures.weights])
+    kind = min(results, key=lambda k: (-_num_runs(results[k]), k.compute, k)) if results else None
+    base = Finals.of(results[kind], unit) if kind else Finals({}, {}, {})
+    metrics = base.metrics
+    kept: list[int] = []
+    left_out = dict(mixtures.strange)
+    for run, weights in sorted(mixtures.weights.items()):
+        reason = base.why_not(run, weights, metrics, domains)
         if reason is None:
             kept.append(run)
-        else:
-            others = {(r["origin"], r["shape"]) for r in results if r["run"] == run} - {kind}
-            left_out[run] = "of another origin or model shape" if others and run not in final[BITS] else reason
+        elif run not in left_out:
+            elsewhere = any(row["run"] == run for k, rows in results.items() if k != kind for row in rows)
+            left_out[run] = "of another origin, model or number of tokens" if elsewhere else reason
+    anchors = _largest(kind, results, mixtures.weights, metrics, unit)
+    for run in anchors.runs if anchors else ():
+        left_out.pop(run, None)
     return Swarm(
         domains=tuple(domains),
         metrics=tuple(metrics),
         runs=tuple(kept),
-        weights=np.array([weights[run] for run in kept]).reshape(len(kept), len(domains)),
-        losses=np.array([[final[BITS][run][metric] for metric in metrics] for run in kept]).reshape(
-            len(kept), len(metrics)
-        ),
-        control=tuple(any(np.abs(weights[run] - weights[c]).max() < SAME_WEIGHT for c in controls) for run in kept),
+        weights=np.array([mixtures.weights[run] for run in kept]).reshape(len(kept), len(domains)),
+        losses=base.table(kept, metrics),
+        control=tuple(mixtures.is_control(run) for run in kept),
         left_out=left_out,
+        kind=kind,
+        anchors=anchors,
+        unit=unit,
     )
 
 
-def _read_designs(designs: pa.Table, domains: Sequence[str]) -> tuple[dict[int, F64], list[int]]:
-    """Weights [k] of every run, and the runs whose role is control."""
+def _num_runs(rows: Sequence[Row]) -> int:
+    return len({row["run"] for row in rows})
+
+
+@dataclass(frozen=True)
+class _Mixtures:
+    """Weights [k] of every run, the runs whose role is control, and runs made elsewhere on domains that are not here."""
+
+    weights: dict[int, F64]
+    controls: tuple[int, ...]
+    strange: dict[int, str]
+
+    def is_control(self, run: int) -> bool:
+        return any(np.abs(self.weights[run] - self.weights[c]).max() < SAME_WEIGHT for c in self.controls)
+
+
+def _read_designs(designs: pa.Table, domains: Sequence[str]) -> _Mixtures:
     position = {domain: j for j, domain in enumerate(domains)}
     weights: dict[int, F64] = {}
-    controls = set()
+    controls, strange = set(), {}
     for row in designs.to_pylist():
-        if row["domain"] not in position:
+        run, domain = row["run"], row["domain"]
+        if domain in position:
+            weights.setdefault(run, np.zeros(len(domains)))[position[domain]] = row["weight"]
+        elif row["role"] == OUTSIDE and row["weight"] > 0:
+            strange[run] = f"trained on domain {domain!r}, which is not among those at hand"
+        elif row["role"] != OUTSIDE:
             raise InputError(
-                f"DESIGNS has domain {row['domain']!r}, the tokens at hand have {', '.join(domains)}. "
+                f"DESIGNS has domain {domain!r}, the tokens at hand have {', '.join(domains)}. "
                 f"Run again from the step design."
             )
-        weights.setdefault(row["run"], np.zeros(len(domains)))[position[row["domain"]]] = row["weight"]
         if row["role"] == "control":
-            controls.add(row["run"])
-    return weights, sorted(controls)
+            controls.add(run)
+    return _Mixtures({r: w for r, w in weights.items() if r not in strange}, tuple(sorted(controls)), strange)
 
 
-def _common_kind(results: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
-    """Origin and shape of the most runs; the first by name among equals."""
-    counts = Counter((origin, shape) for _, origin, shape in {(r["run"], r["origin"], r["shape"]) for r in results})
-    return min(counts, key=lambda kind: (-counts[kind], kind)) if counts else None
-
-
-def _final_losses(
-    results: Sequence[Mapping[str, Any]], kind: tuple[str, str] | None
-) -> dict[str, dict[int, dict[str, float]]]:
-    """Unit -> run -> metric -> value at the last step that any run of the kind reached; entropies at any step."""
-    ours = [r for r in results if (r["origin"], r["shape"]) == kind]
-    last_step = max((r["step"] for r in ours), default=0)
-    final: dict[str, dict[int, dict[str, float]]] = {NATS: {}, UNIGRAM: {}, BITS: {}}
-    for row in ours:
-        if row["unit"] not in final or not (row["unit"] == UNIGRAM or row["step"] == last_step):
-            continue
-        if row["value"] is not None and np.isfinite(row["value"]):
-            final[row["unit"]].setdefault(row["run"], {})[row["metric"]] = row["value"]
-    return final
-
-
-def _why_not(
-    run: int,
-    weights: F64,
-    final: Mapping[str, Mapping[int, Mapping[str, float]]],
+def _largest(
+    base: Kind | None,
+    results: Mapping[Kind, Sequence[Row]],
+    weights: Mapping[int, F64],
     metrics: Sequence[str],
-    domains: Sequence[str],
-) -> str | None:
-    """Why a run is no evidence; None when it is."""
-    if not metrics or len(final[BITS].get(run, {})) < len(metrics):
-        return "died, or has no result at the last step"
-    common = {metric: value for other in sorted(final[UNIGRAM]) for metric, value in final[UNIGRAM][other].items()}
-    entropy = {**common, **final[UNIGRAM].get(run, {})}
-    if not has_learnt(weights, final[NATS].get(run, {}), entropy, domains):
-        return "learnt nothing: its held-out loss is not below the unigram entropy of its text"
+    unit: str,
+) -> Anchors | None:
+    """The largest kind above `base` with four mixtures that have any of the metrics."""
+    larger = [kind for kind in results if base is not None and kind.compute > base.compute]
+    for kind in sorted(larger, key=lambda k: (-k.compute, k)):
+        finals = Finals.of(results[kind], unit)
+        runs = sorted(run for run, measured in finals.losses.items() if measured.keys() & set(metrics))
+        if not runs:
+            continue
+        mixtures = np.stack([weights[run] for run in runs])
+        if mixture_groups(mixtures).max() + 1 >= MIN_ANCHORS:
+            return Anchors(kind, tuple(runs), mixtures, finals.table(runs, metrics))
     return None
-
-
-def has_learnt(weights: F64, nats: Mapping[str, float], entropy: Mapping[str, float], domains: Sequence[str]) -> bool:
-    """Whether a run beats unigrams on what it trained on: the held-out text of its domains, by its own weights [k].
-
-    Evaluation sets stand in, evenly, where no domain was measured. True where nothing was, as for outside runs.
-    """
-    shares = {f"domain:{domain}": float(weight) for domain, weight in zip(domains, weights, strict=True)}
-    measured = [metric for metric in nats if metric in entropy]
-    trained_on = [metric for metric in measured if shares.get(metric, 0.0) > 0]
-    used = trained_on or measured
-    if not used:
-        return True
-    return sum((nats[m] - entropy[m]) * shares.get(m, 1.0) for m in used) < 0

@@ -6,7 +6,7 @@ is a pure function of its arguments; callers hold the linear algebra to one thre
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from midmix.mixer.simplex import F64
 
@@ -20,6 +20,19 @@ class Fitted(Protocol):
 
     def predict_with_sd(self, weights: F64) -> tuple[F64, F64]:
         """Expected loss [m] and the law's own standard deviation of it [m], noise of single runs left out."""
+        ...
+
+    def predict_joint(self, weights: F64) -> tuple[F64, F64]:
+        """Expected loss [m] and the covariance [m, m] of its errors, noise of single runs left out."""
+        ...
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A fitted law that knows its slope."""
+
+    def gradient(self, weights: F64) -> F64:
+        """Derivative [m, k] of the expected loss by each weight, the weights taken as free of one another."""
         ...
 
 

@@ -14,9 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import least_squares, nnls
+from scipy.optimize import nnls
 
 from midmix.mixer.laws.law import Fitted
+from midmix.mixer.laws.least_squares import Solution, least_squares
 from midmix.mixer.simplex import F64
 
 NOISE_SHARES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
@@ -41,9 +42,26 @@ class FittedPower:
 
     def predict_with_sd(self, weights: F64) -> tuple[F64, F64]:
         """Expected loss [m] and its standard deviation [m], by the parameters' posterior, linearised."""
-        jacobian = _jacobian(self.theta, weights, self.least)
+        _, jacobian = _value_and_jacobian(self.theta, weights, self.least)
         variance = np.einsum("ij,jk,ik->i", jacobian, self.covariance, jacobian)
         return self.predict(weights), np.sqrt(np.maximum(variance, 0.0))
+
+    def predict_joint(self, weights: F64) -> tuple[F64, F64]:
+        """Expected loss [m] and its covariance [m, m], linearised."""
+        _, jacobian = _value_and_jacobian(self.theta, weights, self.least)
+        return self.predict(weights), jacobian @ self.covariance @ jacobian.T
+
+    def gradient(self, weights: F64) -> F64:
+        """Derivative [m, k] of the loss by each weight, before clipping."""
+        gains, exponent = np.exp(self.theta[:-3]), np.exp(self.theta[-2])
+        effective = np.maximum(weights @ gains, TINY)[:, None]
+        gradient: F64 = -exponent * effective ** (-exponent - 1) * gains
+        return gradient
+
+    @property
+    def floor(self) -> float:
+        """The loss that no mixture goes under."""
+        return float(self.least / (1 + np.exp(-self.theta[-1])))
 
 
 def _value(theta: F64, weights: F64, least: float) -> F64:
@@ -53,8 +71,8 @@ def _value(theta: F64, weights: F64, least: float) -> F64:
     return value
 
 
-def _jacobian(theta: F64, weights: F64, least: float) -> F64:
-    """Derivatives [n, k + 3] of the loss; that by m is 0."""
+def _value_and_jacobian(theta: F64, weights: F64, least: float) -> tuple[F64, F64]:
+    """The loss [n] and its derivatives [n, k + 3]; that by m is 0."""
     k = weights.shape[1]
     gains, exponent = np.exp(theta[:k]), np.exp(theta[k + 1])
     effective = np.maximum(weights @ gains, TINY)
@@ -64,7 +82,7 @@ def _jacobian(theta: F64, weights: F64, least: float) -> F64:
     jacobian[:, :k] = (-exponent * power / effective)[:, None] * weights * gains
     jacobian[:, k + 1] = -exponent * np.log(effective) * power
     jacobian[:, k + 2] = least * share * (1 - share)
-    return jacobian
+    return least * share + power, jacobian
 
 
 class _Problem:
@@ -88,22 +106,18 @@ class _Problem:
         mean: F64 = np.r_[self.offset, 0.0, np.log(0.4), 0.0]
         return mean
 
-    def solve(self, theta: F64, noise_share: float, evaluations: int) -> tuple[F64, float, F64]:
-        """Parameters, cost and scaled Jacobian [n + k + 3, k + 3] at the optimum near `theta`."""
+    def solve(self, theta: F64, noise_share: float, evaluations: int) -> Solution:
+        """The optimum near `theta`; its Jacobian [n + k + 2, k + 3] is in units of the noise."""
         scale, centre = 1 / np.sqrt(noise_share * self.variance), self.centre()
 
-        def residuals(t: F64) -> F64:
-            stacked: F64 = np.r_[(_value(t, self.weights, self.least) - self.losses) * scale, self.prior @ (t - centre)]
-            return stacked
-
-        def jacobian(t: F64) -> F64:
-            return np.vstack([_jacobian(t, self.weights, self.least) * scale, self.prior])
+        def residuals(t: F64) -> tuple[F64, F64]:
+            value, jacobian = _value_and_jacobian(t, self.weights, self.least)
+            stacked = np.concatenate([(value - self.losses) * scale, self.prior @ (t - centre)])
+            return stacked, np.vstack([jacobian * scale, self.prior])
 
         low, high = np.full(len(theta), -40.0), np.full(len(theta), 40.0)
         low[-2], high[-2] = np.log(0.01), np.log(20.0)
-        inside = np.clip(theta, low + 1e-6, high - 1e-6)
-        found = least_squares(residuals, inside, jacobian, bounds=(low, high), method="trf", max_nfev=evaluations)
-        return found.x, float(found.cost), found.jac
+        return least_squares(residuals, theta, evaluations, low=low, high=high)
 
     def starts(self) -> list[F64]:
         """Starting points from non-negative least squares of (loss - floor) ** (-1 / a) on the weights."""
@@ -124,6 +138,14 @@ class _Problem:
         residuals = self.losses - _value(theta, self.weights, self.least)
         return float(((residuals / np.maximum(1 - leverage, 0.05)) ** 2).mean())
 
+    def understated(self, solution: Solution, covariance: F64, noise_share: float) -> float:
+        """By how much the residuals' variance passes the noise share in force; 1 at least."""
+        n = len(self.losses)
+        leverage = np.einsum("ij,jk,ik->", solution.jacobian[:n], covariance, solution.jacobian[:n])
+        residuals = self.losses - _value(solution.theta, self.weights, self.least)
+        left = float(residuals @ residuals) / max(n - float(leverage), 1.0)
+        return max(1.0, left / (noise_share * self.variance))
+
 
 class Power:
     """Trust-region least squares with the analytic Jacobian from three starts."""
@@ -137,19 +159,21 @@ class Power:
             theta, noise_share = start.theta, start.noise_share
         else:
             theta, noise_share = self._search(problem)
-        theta, _, jacobian = problem.solve(theta, noise_share, 60 if start is None else 15)
+        solution = problem.solve(theta, noise_share, 60 if start is None else 15)
         ceiling = float(losses.max() + 0.75 * np.ptp(losses))
-        covariance: F64 = np.linalg.pinv(jacobian.T @ jacobian).astype(np.float64)
-        return FittedPower(theta, problem.least, ceiling, noise_share, covariance)
+        covariance: F64 = np.linalg.pinv(solution.jacobian.T @ solution.jacobian).astype(np.float64)
+        covariance = covariance * problem.understated(solution, covariance, noise_share)
+        return FittedPower(solution.theta, problem.least, ceiling, noise_share, covariance)
 
     @staticmethod
     def _search(problem: _Problem) -> tuple[F64, float]:
         """The best start, and the noise share with the least leave-one-out error."""
         solutions = [problem.solve(theta, 0.02, 40) for theta in problem.starts()]
-        theta = min(solutions, key=lambda s: s[1])[0]
+        theta = min(solutions, key=lambda s: s.cost).theta
         tried = []
         for noise_share in NOISE_SHARES:
-            theta, _, jacobian = problem.solve(theta, noise_share, 25)
-            tried.append((problem.leave_one_out(theta, jacobian), noise_share, theta))
+            solution = problem.solve(theta, noise_share, 25)
+            theta = solution.theta
+            tried.append((problem.leave_one_out(theta, solution.jacobian), noise_share, theta))
         _, noise_share, theta = min(tried, key=lambda t: t[:2])
         return theta, noise_share

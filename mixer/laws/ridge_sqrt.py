@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from midmix.mixer.laws.features import SQRT
 from midmix.mixer.laws.law import Fitted
 from midmix.mixer.simplex import F64
 
@@ -31,6 +32,15 @@ class FittedRidge:
         x = np.sqrt(np.maximum(weights, 0)) - self.centre
         variance = np.einsum("ij,jk,ik->i", x, self.covariance, x)
         return self.mean + x @ self.slope, np.sqrt(np.maximum(variance, 0.0))
+
+    def predict_joint(self, weights: F64) -> tuple[F64, F64]:
+        """Expected loss [m] and its covariance [m, m]."""
+        x = np.sqrt(np.maximum(weights, 0)) - self.centre
+        return self.mean + x @ self.slope, x @ self.covariance @ x.T
+
+    def gradient(self, weights: F64) -> F64:
+        """Derivative [m, k] of the loss by each weight."""
+        return SQRT.slope(weights) * self.slope
 
 
 class RidgeSqrt:

@@ -1,20 +1,28 @@
-"""What is asked for (targets, bounds, caps), and what the laws say of a mixture."""
+"""What is asked for: targets, bounds on what may not be hurt, and limits of the shares."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import NormalDist
 
 import numpy as np
 
 from midmix.errors import InputError
-from midmix.mixer.fit.heldout import MetricFit, fit_metric
+from midmix.mixer.fit.correlation import error_correlation, heldout_errors
+from midmix.mixer.fit.heldout import MetricFit
+from midmix.mixer.fit.scales import fit_at_scale
 from midmix.mixer.fit.swarm import Swarm, noise_sd
-from midmix.mixer.laws import LAWS
-from midmix.mixer.laws.law import Fitted
-from midmix.mixer.simplex import F64
+from midmix.mixer.laws.power import FittedPower, Power
+from midmix.mixer.limits import Limits
+from midmix.mixer.optimize.predictor import Predictor
+from midmix.mixer.optimize.repetition import Repetition
+from midmix.mixer.optimize.search import Judge
+from midmix.mixer.simplex import F64, I64
 
-ONE_SIDED_90 = 1.28  # of the normal distribution: plug-in bounds were broken in every test, this margin kept all
+CONFIDENCE = 0.95  # that all bounds are kept together; on RegMix's runs plug-in bounds break three times in four
+ONE_SIDED_95 = 1.645  # of the normal distribution
+KEPT = 1e-7  # bits per byte by which a bound may be passed: below rounding
 
 
 @dataclass(frozen=True)
@@ -39,37 +47,69 @@ class Goals:
 
 
 @dataclass(frozen=True)
-class Predictor:
-    """The laws in force for the metrics of the goals (t of them), and how much their own deviations are widened."""
-
-    fits: tuple[Fitted, ...]
-    sd_scale: F64
-
-    def mean(self, weights: F64) -> F64:
-        """Expected losses [m, t] at `weights` [m, k]."""
-        return np.column_stack([fitted.predict(weights) for fitted in self.fits])
-
-    def sd(self, weights: F64, column: int) -> F64:
-        """Standard deviation [m] of one expected loss, widened to what left-out mixtures showed."""
-        deviation: F64 = self.fits[column].predict_with_sd(weights)[1] * self.sd_scale[column]
-        return deviation
-
-
-@dataclass(frozen=True)
 class Bound:
-    """`expected loss + 1.28 sd <= limit` for one column of the predictor. `level_sd` is that of the control's level."""
+    """`rise + margin x sd <= max_rise` for one column of the predictor.
+
+    The rise is over the loss of `control`, a mixture [k] as the laws see it, as one difference under one law, whose
+    deviation vanishes as the two mixtures meet; or over a known `control` level.
+    """
 
     name: str
     column: int
-    level: float
+    control: F64 | float
     max_rise: float
-    level_sd: float
+    margin: float = ONE_SIDED_95
 
-    def excess(self, weights: F64, mean: F64, predictor: Predictor) -> F64:
-        """By how much each of `weights` [m, k] breaks the bound [m], bits per byte; 0 or less is kept."""
-        sd = np.hypot(predictor.sd(weights, self.column), self.level_sd)
-        excess: F64 = mean[:, self.column] + ONE_SIDED_90 * sd - self.level - self.max_rise
+    def rise(self, weights: F64, predictor: Predictor) -> tuple[F64, F64]:
+        """Expected rise [m] at `weights` [m, k], and its standard deviation [m]."""
+        if isinstance(self.control, float):
+            mean, sd = predictor.level(weights, self.column)
+            return mean - self.control, sd
+        one = np.zeros(len(predictor.fits))
+        one[self.column] = 1.0
+        return predictor.over_control(weights, self.control, one)
+
+    def excess(self, weights: F64, predictor: Predictor) -> F64:
+        """By how much each of `weights` [m, k] breaks the bound [m]; 0 or less is kept."""
+        mean, sd = self.rise(weights, predictor)
+        excess: F64 = mean + self.margin * sd - self.max_rise
         return excess
+
+
+def joint_margin(num_bounds: int) -> float:
+    """Standard deviations that keep each of several bounds so surely that all hold together at 95% (Bonferroni)."""
+    return NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / max(num_bounds, 1))
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Least `target_weights` [t] x expected losses, within limits and bounds."""
+
+    predictor: Predictor
+    target_weights: F64
+    limits: Limits
+    bounds: tuple[Bound, ...]
+
+    def judge(self) -> Judge:
+        """The problem as `search` wants it."""
+
+        def judged(weights: F64, islands: I64) -> tuple[F64, F64]:
+            return self.predictor.objective(weights, self.target_weights), self.excess(weights)
+
+        return judged
+
+    def excess(self, weights: F64) -> F64:
+        """Total excess over the bounds [m], 0 where all are kept."""
+        total = np.zeros(len(weights))
+        for bound in self.bounds:
+            broken = bound.excess(weights, self.predictor)
+            total += np.where(broken > KEPT, broken, 0.0)
+        return total
+
+    def with_rises(self, max_rises: F64) -> Problem:
+        """The same with other largest rises, one per bound."""
+        bounds = tuple(replace(b, max_rise=float(r)) for b, r in zip(self.bounds, max_rises, strict=True))
+        return replace(self, bounds=bounds)
 
 
 @dataclass(frozen=True)
@@ -79,6 +119,7 @@ class Evidenced:
     swarm: Swarm
     goals: Goals
     fits: tuple[MetricFit, ...]
+    repetition: Repetition | None = None
 
     @property
     def losses(self) -> F64:
@@ -93,54 +134,46 @@ class Evidenced:
     @property
     def noise(self) -> F64:
         """Standard deviation over seeds [t]; NaN without repeated mixtures."""
-        found = [noise_sd(column, self.swarm.groups) for column in self.losses.T]
+        found = [noise_sd(column, self.swarm.replicates) for column in self.losses.T]
         return np.array([np.nan if sd is None else sd for sd in found])
 
+    @property
+    def power(self) -> tuple[FittedPower, ...]:
+        """The power law of each metric, whichever law is in force."""
+        found = [fit.fits[Power.name] for fit in self.fits]
+        return tuple(fit for fit in found if isinstance(fit, FittedPower))
+
     def predictor(self) -> Predictor:
-        """The laws in force, with deviations widened (never narrowed) to the errors on left-out mixtures."""
-        noise = np.nan_to_num(self.noise)
-        scales = []
-        for column, fit in enumerate(self.fits):
-            held = fit.heldout[fit.chosen]
-            error = held.predicted - self.losses[:, column]
-            scales.append(np.sqrt(np.mean(error**2 / np.maximum(held.sd**2 + noise[column] ** 2, 1e-18))))
-        return Predictor(tuple(fit.fits[fit.chosen] for fit in self.fits), np.clip(scales, 1.0, 10.0))
-
-    def refit(self, losses: F64, sd_scale: F64) -> Predictor:
-        """The laws in force refitted to other losses [n, t] of the same runs, started at the fits in force."""
-        fits = []
-        for column, (fit, metric) in enumerate(zip(self.fits, self.goals.metrics, strict=True)):
-            law, own = LAWS[fit.chosen], self.swarm.own_domain(metric)
-            fits.append(law.fit(self.swarm.weights, losses[:, column], own=own, start=fit.fits[fit.chosen]))
-        return Predictor(tuple(fits), sd_scale)
+        """The laws in force, calibrated."""
+        calibrated = tuple(fit.calibrated for fit in self.fits)
+        return Predictor(calibrated, error_correlation(heldout_errors(self.fits, self.losses)), self.repetition)
 
 
-def gather_evidence(swarm: Swarm, goals: Goals) -> Evidenced:
-    """All laws on the goals' metrics. Raises InputError when a metric was not measured."""
+def gather_evidence(swarm: Swarm, goals: Goals, repetition: Repetition | None = None) -> Evidenced:
+    """All laws on the goals' metrics; with `repetition` they are of fresh equivalents. Raises InputError for lack of a metric."""
     missing = [metric for metric in goals.metrics if metric not in swarm.metrics]
     if missing:
         raise InputError(
             f"LOSSES has no final {', '.join(missing)} in bits per byte; it has {', '.join(swarm.metrics)}. "
             f"Run the step train again after naming the set or domain in 'mixture'."
         )
-    groups = swarm.groups
-    fits = [fit_metric(swarm.weights, swarm.series(m), groups, swarm.own_domain(m)) for m in goals.metrics]
-    return Evidenced(swarm, goals, tuple(fits))
+    seen = swarm if repetition is None else replace(swarm, weights=repetition.of_runs(swarm))
+    return Evidenced(swarm, goals, tuple(fit_at_scale(seen, metric) for metric in goals.metrics), repetition)
 
 
-def bounds_of(evidence: Evidenced, losses: F64, predictor: Predictor, replay: F64 | None) -> tuple[Bound, ...]:
-    """Bounds of the retained sets against the control's level: its measured mean, or the law's where no control is left."""
-    control = np.array(evidence.swarm.control, dtype=bool)
-    noise = np.nan_to_num(evidence.noise)
+def bounds_of(
+    goals: Goals, swarm: Swarm, replay: F64 | None, repetition: Repetition | None = None
+) -> tuple[Bound, ...]:
+    """Bounds of the retained sets against the control: the mixture of the runs on replay alone, else `replay` [k] itself.
+
+    With `repetition` the control is what those runs saw of it.
+    """
+    measured = np.flatnonzero(np.array(swarm.control, dtype=bool))
+    weights = swarm.weights if repetition is None else repetition.of_runs(swarm)
+    control = weights[measured[0]] if len(measured) else replay
     bounds = []
-    for name, (metric, max_rise) in evidence.goals.retain.items():
-        column = evidence.goals.metrics.index(metric)
-        if control.any():
-            level, sd = float(losses[control, column].mean()), float(noise[column] / np.sqrt(control.sum()))
-        elif replay is not None:
-            level = float(predictor.fits[column].predict(replay[None])[0])
-            sd = float(predictor.sd(replay[None], column)[0])
-        else:
+    for name, (metric, max_rise) in goals.retain.items():
+        if control is None:
             raise InputError(f"retain {name!r}: no run on replay alone is evidence, so there is no level to keep to")
-        bounds.append(Bound(name, column, level, max_rise, sd))
+        bounds.append(Bound(name, goals.metrics.index(metric), control, max_rise, joint_margin(len(goals.retain))))
     return tuple(bounds)

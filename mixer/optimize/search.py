@@ -1,73 +1,93 @@
-"""Search for the mixture with the least objective among those that keep to caps and bounds.
+"""Search for the mixture with the least objective among those that keep to limits and bounds.
 
-Candidates spread over the whole capped simplex, then rounds of steps around the best, ever shorter, in the space of
-square roots of weights, where an absent domain is as near as a present one. No gradient, so any law will do; a law's
-own kinks and the caps do no harm.
+Several islands, each a start of its own; rounds of steps around the best point of each, ever shorter, in the space of
+square roots of shares, where an absent domain is as near as a present one. No gradient, so any law will do; a law's
+own kinks and the caps do no harm. All islands are judged in one call, which is what makes it quick.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
-from midmix.mixer.optimize.problem import Bound, Predictor
-from midmix.mixer.simplex import F64, within_caps
+from midmix.mixer.limits import Limits
+from midmix.mixer.simplex import F64, I64, hellinger
 
-KEPT = 1e-7  # bits per byte by which a bound may be passed: below rounding
-FIRST_STEP, SHRINK = 0.15, 0.55
+SHRINK = 0.55
+APART = 0.1  # Hellinger distance between the starts of two islands
+
+# (weights [m, k], island of each [m]) -> objective [m] and excess over the bounds [m], 0 where all are kept.
+Judge: TypeAlias = Callable[[F64, I64], tuple[F64, F64]]
 
 
 @dataclass(frozen=True)
 class Effort:
-    """Rounds of refinement, points refined in each, steps tried around each."""
+    """Rounds of refinement, islands, steps tried around the best point of each, length of the first ones."""
 
     rounds: int
-    points: int
+    islands: int
     steps: int
+    first_step: float = 0.15
 
 
-THOROUGH = Effort(rounds=10, points=12, steps=64)
-QUICK = Effort(rounds=6, points=4, steps=32)
+THOROUGH = Effort(rounds=8, islands=12, steps=32)
+QUICK = Effort(rounds=6, islands=6, steps=24)
 
 
-def rank(weights: F64, predictor: Predictor, target_weights: F64, bounds: Sequence[Bound]) -> tuple[F64, F64]:
-    """Objective [m] (weighted loss, bits per byte) and total excess over the bounds [m] (0 where all are kept)."""
-    mean = predictor.mean(weights)
-    excess = np.zeros(len(weights))
-    for bound in bounds:
-        broken = bound.excess(weights, mean, predictor)
-        excess += np.where(broken > KEPT, broken, 0.0)
-    return mean @ target_weights, excess
+@dataclass(frozen=True)
+class Ends:
+    """Where the islands ended, in their order: weights [r, k], objective [r], excess [r]."""
+
+    weights: F64
+    objective: F64
+    excess: F64
+
+    def best_first(self) -> Ends:
+        """The same, the best island first."""
+        order = best_first(self.objective, self.excess)
+        return Ends(self.weights[order], self.objective[order], self.excess[order])
 
 
-def search(
-    candidates: F64,
-    caps: F64,
-    predictor: Predictor,
-    target_weights: F64,
-    bounds: Sequence[Bound],
-    *,
-    effort: Effort,
-    seed: int,
-) -> F64:
-    """The best weights [k] found from `candidates` [m, k], which keep to the caps.
+def best_first(objective: F64, excess: F64) -> I64:
+    """Order [m]: those that keep all bounds by objective, then those that do not by excess."""
+    order: I64 = np.lexsort((objective, excess))
+    return order
+
+
+def spread_starts(candidates: F64, objective: F64, excess: F64, number: int) -> F64:
+    """The best candidate, then the best ones at some distance from those before; repeats of the order where too few."""
+    order = best_first(objective, excess)[:512]
+    chosen: list[int] = []
+    for row in order:
+        near = candidates[chosen] if chosen else np.empty((0, candidates.shape[1]))
+        if len(chosen) < number and not (hellinger(candidates[row][None], near) < APART).any():
+            chosen.append(int(row))
+    chosen += [int(row) for row in order if row not in chosen][: number - len(chosen)]
+    return candidates[chosen]
+
+
+def search(starts: F64, limits: Limits, judge: Judge, *, effort: Effort, seed: int) -> Ends:
+    """Each of `starts` [r, k], which keep to the limits, improved on its own; `effort.islands` is not looked at.
 
     A mixture that keeps all bounds beats any that does not; among those that do not, the least total excess wins.
     """
     rng = np.random.default_rng(seed)
-    weights = candidates
-    objective, excess = rank(weights, predictor, target_weights, bounds)
+    islands = np.arange(len(starts))
+    weights = np.array(starts)
+    objective, excess = judge(weights, islands)
+    parents = np.repeat(islands, effort.steps)
     for round_ in range(effort.rounds):
-        best = np.lexsort((objective, excess))[: effort.points]
-        roots = np.repeat(np.sqrt(np.maximum(weights[best], 0.0)), effort.steps, axis=0)
-        step = FIRST_STEP * SHRINK**round_
-        moved = np.maximum(roots + step * rng.standard_normal(roots.shape), 0.0) ** 2
+        roots = np.sqrt(np.maximum(limits.reduce(weights), 0.0))[parents]
+        moved = np.maximum(roots + effort.first_step * SHRINK**round_ * rng.standard_normal(roots.shape), 0.0) ** 2
         moved[moved.sum(axis=1) <= 0] = 1.0
-        near = within_caps(moved, caps)
-        near_objective, near_excess = rank(near, predictor, target_weights, bounds)
-        weights = np.vstack([weights[best], near])
-        objective, excess = np.r_[objective[best], near_objective], np.r_[excess[best], near_excess]
-    winner: F64 = weights[np.lexsort((objective, excess))[0]]
-    return winner
+        near = limits.expand(limits.nearest_values(moved))
+        near_objective, near_excess = judge(near, parents)
+        for island in islands:
+            children = np.flatnonzero(parents == island)
+            best = children[best_first(near_objective[children], near_excess[children])[0]]
+            if (near_excess[best], near_objective[best]) < (excess[island], objective[island]):
+                weights[island], objective[island], excess[island] = near[best], near_objective[best], near_excess[best]
+    return Ends(weights, objective, excess)

@@ -1,11 +1,11 @@
-"""LOSSES, DESIGNS, TOKENS -> WEIGHTS and EVIDENCE: the mixture to train on, and what that rests on.
+"""LOSSES, DESIGNS, TOKENS -> WEIGHTS, what they cost, and EVIDENCE: the mixture to train on, and what that rests on.
 
 The laws are fitted anew from LOSSES, which takes less than a second; LAWS is the record of that for people.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -15,16 +15,29 @@ from midmix.errors import ConfigError
 from midmix.mixer import baselines
 from midmix.mixer.design.inputs import MixtureInputs, mixture_settings, read_inputs
 from midmix.mixer.evidence.claims import evidence_rows
+from midmix.mixer.fit.scales import at_larger_scale
 from midmix.mixer.fit.step import read_input
 from midmix.mixer.fit.swarm import read_swarm
 from midmix.mixer.optimize.problem import Goals
 from midmix.mixer.optimize.recommend import Recommendation, optimize_weights
+from midmix.mixer.optimize.repetition import Repetition
 from midmix.mixer.simplex import F64, round_weights
 from midmix.step import Context
-from midmix.tables import DESIGNS, EVIDENCE, LAWS, LOSSES, PARTS, TOKENS, WEIGHTS
+from midmix.tables import (
+    ALTERNATIVES,
+    DESIGNS,
+    EVIDENCE,
+    FRONTIER,
+    LAWS,
+    LOSSES,
+    PARTS,
+    PRICES,
+    TOKENS,
+    WEIGHTS,
+)
 from midmix.task import Output, Task
 
-VERSION = 1
+VERSION = 2
 AT_CAP = 1e-6  # stored weights are rounded to this
 
 
@@ -33,7 +46,10 @@ def run(context: Context) -> None:
     mixture = context.config.require("mixture", context.step)
     settings = {"mixture": mixture_settings(context), **goal_settings(mixture), "seed": context.seed}
     context.gather(
-        optimize, writes=(WEIGHTS, EVIDENCE), settings=settings, reads=(DESIGNS, LOSSES, LAWS, TOKENS, PARTS)
+        optimize,
+        writes=(WEIGHTS, ALTERNATIVES, PRICES, FRONTIER, EVIDENCE),
+        settings=settings,
+        reads=(DESIGNS, LOSSES, LAWS, TOKENS, PARTS),
     )
 
 
@@ -51,40 +67,48 @@ def goal_settings(mixture: Mixture) -> dict[str, Any]:
 
 
 def optimize(task: Task, output: Output) -> None:
-    """Write WEIGHTS and EVIDENCE."""
+    """Write WEIGHTS, ALTERNATIVES, PRICES, FRONTIER and EVIDENCE."""
     settings, inputs = task.settings, read_inputs(task)
     for name, domain in settings["domain_targets"].items():
         if domain not in inputs.supply.domains:
             raise ConfigError(f"mixture.targets.{name}: no domain {domain!r}{nearest(domain, inputs.supply.domains)}")
     goals = Goals(*({n: (m, w) for n, (m, w) in settings[kind].items()} for kind in ("targets", "retain")))
-    swarm = read_swarm(read_input(task, DESIGNS), read_input(task, LOSSES), inputs.supply.domains)
+    runs = read_swarm(read_input(task, DESIGNS), read_input(task, LOSSES), inputs.supply.domains)
+    swarm = at_larger_scale(runs, goals.metrics)
     references = reference_mixtures(inputs)
     recommendation = optimize_weights(
         swarm,
         goals,
         tokens=inputs.supply.tokens,
-        caps=inputs.caps,
+        limits=inputs.limits,
+        total_tokens=inputs.total_tokens,
         references=references,
         fallback="baseline" if "baseline" in references else "natural",
         seed=settings["seed"],
+        repetition=Repetition(inputs.supply.tokens, inputs.total_tokens),
     )
-    weights = weight_rows(recommendation, references, inputs)
-    output.table(WEIGHTS, pa.Table.from_pylist(weights, WEIGHTS.schema()))
-    evidence = evidence_rows(recommendation, swarm, goals, settings["domain_targets"])
-    output.table(EVIDENCE, pa.Table.from_pylist(evidence, EVIDENCE.schema()))
+    evidence = evidence_rows(recommendation, swarm, goals, settings["domain_targets"], references)
+    for table, rows in (
+        (WEIGHTS, weight_rows(recommendation, references, inputs)),
+        (ALTERNATIVES, alternative_rows(recommendation, inputs.supply.domains)),
+        (PRICES, price_rows(recommendation)),
+        (FRONTIER, frontier_rows(recommendation)),
+        (EVIDENCE, evidence),
+    ):
+        output.table(table, pa.Table.from_pylist(rows, table.schema()))
 
 
 def reference_mixtures(inputs: MixtureInputs) -> dict[str, F64]:
     """What the optimum is compared with, by name in WEIGHTS: weights [k], whole multiples of 1e-6."""
-    tokens, caps = inputs.supply.tokens, inputs.caps
+    tokens, limits = inputs.supply.tokens, inputs.limits
     named = {"baseline": inputs.baseline, "natural": inputs.natural, "replay": inputs.replay}
     references = {name: round_weights(weights) for name, weights in named.items() if weights is not None}
     made = {
-        "temperature": baselines.temperature(tokens, caps),
-        "uniform": baselines.uniform(tokens, caps),
+        "temperature": limits.nearest(baselines.temperature(tokens, inputs.caps)),
+        "uniform": limits.nearest(baselines.uniform(tokens, inputs.caps)),
         "unimax": baselines.unimax(tokens, inputs.max_epochs, inputs.total_tokens),
     }
-    return {**references, **{name: round_weights(weights, caps) for name, weights in made.items()}}
+    return {**references, **{name: round_weights(weights, inputs.caps) for name, weights in made.items()}}
 
 
 def weight_rows(
@@ -108,3 +132,41 @@ def weight_rows(
                 }
             )
     return rows
+
+
+def alternative_rows(recommendation: Recommendation, domains: Sequence[str]) -> list[dict[str, Any]]:
+    """Rows of ALTERNATIVES, sorted by its key."""
+    mixtures: dict[str, F64] = {}
+    for end, rows in (("least", recommendation.least), ("most", recommendation.most)):
+        if rows is not None:
+            mixtures |= {f"{end}:{domain}": weights for domain, weights in zip(domains, rows, strict=True)}
+    mixtures |= {f"frontier:{point.place}": point.weights for point in recommendation.frontier}
+    return [
+        {"mixture": mixture, "domain": domain, "weight": float(weight)}
+        for mixture, weights in sorted(mixtures.items())
+        for domain, weight in zip(domains, round_weights(weights), strict=True)
+    ]
+
+
+def price_rows(recommendation: Recommendation) -> list[dict[str, Any]]:
+    """Rows of PRICES, sorted by its key."""
+    rows = [{"kind": p.kind, "name": p.name, "price": p.value, "unit": p.unit} for p in recommendation.prices]
+    return sorted(rows, key=lambda row: (row["kind"], row["name"]))
+
+
+def frontier_rows(recommendation: Recommendation) -> list[dict[str, Any]]:
+    """Rows of FRONTIER, sorted by its key."""
+    return [
+        {
+            "point": point.place,
+            "retain": retain,
+            "allowed": float(point.allowed[b]),
+            "rise": float(point.rise[b]),
+            "rise_sd": float(point.rise_sd[b]),
+            "gain": point.gain.value,
+            "gain_low": point.gain.low,
+            "gain_high": point.gain.high,
+        }
+        for point in recommendation.frontier
+        for retain, b in sorted((retain, b) for b, retain in enumerate(recommendation.rises))
+    ]

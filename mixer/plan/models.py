@@ -76,7 +76,7 @@ class Tokenizer(Model):
 class Interval(Model):
     """How far the share is known."""
 
-    method: Literal["bootstrap"]
+    method: Literal["posterior"]
     level: float
     low: float
     high: float

@@ -58,7 +58,7 @@ def run(context: Context) -> None:
     settings = Settings(
         mixture, identify(Path(context.config.resolve(tokenizers["main"]))), tuple(context.config.domains)
     )
-    fields = {"tokens", "sequence_length", "global_batch_sequences", "max_epochs", "learning_rate"}
+    fields = {"tokens", "sequence_length", "global_batch_sequences", "max_epochs", "spent_epochs", "learning_rate"}
     context.gather(
         make_plan,
         writes=(PLAN,),
@@ -143,7 +143,9 @@ def _domains(task: Task, settings: Settings) -> tuple[Domain, ...]:
     manifest = load_manifest(task.folder, TOKENS.name)
     shards = read_shards(task.inputs[TOKENS.name], manifest, task.folder, settings.tokenizer)
     declared = {row["source"]: (row["license"], row["snapshot"]) for row in sources}
-    return make_domains(supply, shards, declared, settings.mixture.max_epochs, settings.domains)
+    return make_domains(
+        supply, shards, declared, settings.mixture.max_epochs, settings.mixture.spent_epochs, settings.domains
+    )
 
 
 def _weights(files: tuple[Path, ...]) -> dict[str, Weight]:
@@ -191,7 +193,7 @@ def _share(domain: Domain, sequences: int, weight: Weight, total: int, length: i
     available = sum(draw.available for draw in draws)
     interval = None
     if weight.low is not None and weight.high is not None:
-        interval = Interval(method="bootstrap", level=INTERVAL_LEVEL, low=weight.low, high=weight.high)
+        interval = Interval(method="posterior", level=INTERVAL_LEVEL, low=weight.low, high=weight.high)
     return Share(
         domain=domain.id,
         sequences=sequences,

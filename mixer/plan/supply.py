@@ -51,10 +51,11 @@ def make_domains(
     shards: Mapping[tuple[str, str], tuple[Shard, ...]],
     declared: Mapping[str, tuple[str | None, str | None]],
     max_epochs: Mapping[str, float],
+    spent_epochs: Mapping[str, float],
     config_domains: tuple[str, ...],
 ) -> tuple[Domain, ...]:
     """The domains that hold train tokens, sorted by name. `declared` gives (license, snapshot) per source."""
-    epochs = epochs_by_domain(max_epochs, supply, config_domains)
+    epochs = epochs_by_domain(max_epochs, spent_epochs, supply, config_domains)
     domains = []
     for column, name in enumerate(supply.domains):
         held = shards[name, "train"]

@@ -247,6 +247,20 @@ def load_manifest(folder: Path, table: str) -> Manifest:
         ) from None
 
 
+def publish_unit(folder: Path, table: Table, unit: str, data: pa.Table) -> None:
+    """Make `data` the files of one unit of a table without column groups; those of its other units stay."""
+    manifest = load_manifest(folder, table.name)
+    others = tuple(f for f in manifest.files if f.unit != unit)
+    made = (write_table(folder, table, data, stem=unit, unit=unit),) if data.num_rows else ()
+    publish(folder, replace(manifest, files=(*others, *made)))
+
+
+def read_unit(folder: Path, table: Table, unit: str) -> pa.Table:
+    """The rows of one unit of a table without column groups, in memory."""
+    paths = load_manifest(folder, table.name).paths(folder, unit=unit)
+    return pa.concat_tables([table.schema().empty_table(), *(pq.read_table(path) for path in paths)])
+
+
 def has_size(path: Path, num_bytes: int) -> bool:
     """Whether there is a file of that size: what a full disk or a crash of the machine cuts off is shorter."""
     try:

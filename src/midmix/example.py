@@ -33,7 +33,8 @@ raters:                               # small classifiers, trained once on these
 # edits:      [pii.email, pii.ip, pii.phone, secret.key, secret.password, boilerplate.line]
 
 benchmarks: {gsm8k: bench/gsm8k.jsonl}   # {"question": ..., "answer": ...} a line; documents that hold an item go
-# leaks: {policy: drop, variants: mark}  # variants: the same item with other numbers
+# leaks: {policy: drop, variants: mark}  # variants: the same item with other numbers; `embeddings: {model: path/to/folder}`
+#                                        # with a sentence-embedding model looks for items in other words, too, slowly
 
 tokenizers: {main: path/to/tokenizer}    # a Hugging Face tokenizer folder; `proxy` may name a second, for the proxies
 # checkpoint: path/to/model              # where the anneal starts

@@ -77,7 +77,7 @@ CURATE = (
     ),
     Step(
         "decontaminate", "midmix.curation.decontaminate.step", (t.DOCUMENTS, t.SPANS),
-        (t.EVALUATION_ITEMS, t.ITEM_COVERAGE, t.CONTAMINATION),
+        (t.EVALUATION_ITEMS, t.ITEM_EMBEDDINGS, t.ITEM_COVERAGE, t.CONTAMINATION),
         "text of benchmarks and evaluation sets in the documents",
     ),
     Step(
@@ -106,8 +106,9 @@ MIX = (
     ),
     Step("fit", "midmix.mixer.fit.step", (t.DESIGNS, t.LOSSES), (t.LAWS, t.PREDICTIONS), "laws with held-out error and noise floor"),
     Step(
-        "optimize", "midmix.mixer.optimize.step", (t.PARTS, t.TOKENS, t.DESIGNS, t.LOSSES, t.LAWS), (t.WEIGHTS, t.EVIDENCE),
-        "weights with intervals under caps and retention, and what they rest on",
+        "optimize", "midmix.mixer.optimize.step", (t.PARTS, t.TOKENS, t.DESIGNS, t.LOSSES, t.LAWS),
+        (t.WEIGHTS, t.ALTERNATIVES, t.PRICES, t.FRONTIER, t.EVIDENCE),
+        "weights with intervals under limits and retention, what binds and what it costs, and what they rest on",
     ),
     Step(
         "plan", "midmix.mixer.plan.step", (t.SOURCES, t.PARTS, t.WEIGHTS, t.TOKENS, t.EVIDENCE), (t.PLAN,),

@@ -121,19 +121,21 @@ class Context:
         items: Mapping[str, JSON],
         reads: tuple[Table, ...] = (),
         groups: Groups | None = None,
+        later: Collection[str] = (),
         extra: Any = None,
         inputs: Mapping[str, str] | None = None,
     ) -> None:
         """Do `work` for every named item whose settings or inputs are new, and publish `writes`.
 
-        Of the tables in `groups` these column groups alone are read.
+        Of the tables in `groups` these column groups alone are read. `later` names units of `writes` that others
+        publish: what is there of them stays.
         """
         manifests = {t.name: load_manifest(self.folder, t.name) for t in reads}
         manifests |= {name: load_manifest(self.folder, name).of_units(units) for name, units in (groups or {}).items()}
         identity = {"reads": {n: m.digest for n, m in manifests.items()}, "inputs": dict(inputs or {})}
         paths = {n: m.paths(self.folder) for n, m in manifests.items()}
         jobs = [self._job(item, None, {"": settings}, identity, paths) for item, settings in items.items()]
-        self._run(work, jobs, writes, extra, [""])
+        self._run(work, jobs, writes, extra, [""], later)
 
     def gather(
         self,
@@ -143,12 +145,15 @@ class Context:
         settings: JSON,
         reads: tuple[Table, ...] = (),
         groups: Groups | None = None,
+        later: Collection[str] = (),
         extra: Any = None,
         inputs: Mapping[str, str] | None = None,
     ) -> None:
         """Do `work` once over whole tables, again whenever a setting or an input changed, and publish `writes`."""
         items = {f"all-{work.__name__}": settings}
-        self.batches(work, writes=writes, items=items, reads=reads, groups=groups, extra=extra, inputs=inputs)
+        self.batches(
+            work, writes=writes, items=items, reads=reads, groups=groups, later=later, extra=extra, inputs=inputs
+        )
 
     # -- work in stages, which hand on tables that nobody needs once the step is done
 

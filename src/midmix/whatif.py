@@ -101,6 +101,10 @@ def _changed(config: Config, changes: Sequence[str], *, strict: bool) -> Config:
             f"whatif: leaks.ngrams.{unknown[0]}: this run did not look for {unknown[0]}-grams, and whatif reads no text. "
             f"Put it into the config and run midmix."
         )
+    if changed.leaks.embeddings != config.leaks.embeddings:
+        raise ConfigError(
+            "whatif: leaks.embeddings: what it finds needs text to be read. Put it into the config and run midmix."
+        )
     return changed
 
 

@@ -18,6 +18,7 @@ from midmix.config.dedup import Dedup
 from midmix.config.execution import Execution
 from midmix.config.faults import explain, nearest
 from midmix.config.leaks import Benchmark, Leaks
+from midmix.config.mixture import Mixture, Proxy, Retain, Target
 from midmix.config.passages import Passages
 from midmix.config.raters import Rater, check_rater
 from midmix.config.section import KINDS, Kind, Section
@@ -25,13 +26,9 @@ from midmix.config.sections import (
     DEFAULT_EDITS,
     Edit,
     Level,
-    Mixture,
-    Proxy,
-    Retain,
     RuleEntry,
     Scorer,
     Source,
-    Target,
 )
 from midmix.config.semantic import Semantic
 from midmix.config.text import assign, read_yaml

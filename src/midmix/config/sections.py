@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
@@ -82,67 +81,4 @@ class Level(Section):
     def _each_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         if len(set(value)) < len(value):
             raise ValueError(f"names a rater twice: {', '.join(value)}; name each once")
-        return value
-
-
-class Proxy(Section):
-    """The proxy models and how they train. The vocabulary is the tokenizer's."""
-
-    layers: int = Field(default=2, ge=1)
-    width: int = Field(default=64, ge=8)
-    feed_forward: int | None = Field(default=None, ge=8)
-    heads: int = Field(default=4, ge=1)
-    sequence_length: int = Field(default=128, ge=8)
-    batch_sequences: int = Field(default=16, ge=1)
-    tokens: int = Field(default=2_000_000, ge=1)
-    learning_rate: float = Field(default=8e-3, gt=0)
-    warmup_fraction: float = Field(default=0.05, ge=0, lt=1)
-    decay_fraction: float = Field(default=0.5, ge=0, le=1)
-    weight_decay: float = Field(default=0.1, ge=0)
-    clip: float = Field(default=1.0, gt=0)
-    runs: int = Field(default=16, ge=4)
-    seeds: int = Field(default=2, ge=1)
-    rows_per_batch: int = Field(default=8, ge=1)
-    threads: int = Field(default=1, ge=1)
-    heldout_tokens: int = Field(default=32_768, ge=1)
-
-
-class Target(Section):
-    set: str | None = None
-    domain: str | None = None
-    metric: Literal["bpb"] = "bpb"
-    weight: float = Field(default=1.0, gt=0)
-
-    @model_validator(mode="after")
-    def _one_of(self) -> Target:
-        if (self.set is None) == (self.domain is None):
-            raise ValueError("needs exactly one of 'set' (a file of items) and 'domain' (a domain's held-out text)")
-        return self
-
-
-class Retain(Section):
-    set: str
-    metric: Literal["bpb"] = "bpb"
-    max_rise: float = Field(default=0.01, ge=0)
-
-
-class Mixture(Section):
-    tokens: int = Field(ge=1)
-    sequence_length: int = Field(default=2048, ge=8)
-    global_batch_sequences: int = Field(default=64, ge=1)
-    max_epochs: dict[str, float] = {"default": 4.0}
-    baseline: dict[str, float] | None = None
-    replay: dict[str, float] | None = None
-    targets: dict[str, Target] = Field(min_length=1)
-    retain: dict[str, Retain] = {}
-    learning_rate: float = Field(3e-4, gt=0)
-
-    @field_validator("max_epochs", "baseline", "replay")
-    @classmethod
-    def _positive(cls, value: dict[str, float] | None) -> dict[str, float] | None:
-        for name, number in (value or {}).items():
-            if not 0 <= number < math.inf:
-                raise ValueError(f"{name} is {number}, expected a finite number of 0 or more")
-        if value is not None and not any(value.values()):
-            raise ValueError("all are 0; at least one must be more")
         return value

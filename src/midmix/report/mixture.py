@@ -45,7 +45,7 @@ def weights(run: Queryable) -> Section:
     return Section(
         "weights",
         "Chosen weights",
-        "The optimum with its 90% bootstrap interval (bar) beside the mixtures that it is compared with. A vertical "
+        "The optimum with its 90% interval (bar) beside the mixtures that it is compared with. A vertical "
         "tick is the largest share that the domain's tokens and its cap on epochs allow.",
         "No weights yet: `optimize` has not run.",
         charts=[_dots(rows, names)] if rows else [],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jinja2
 
-from midmix.report import curation, fits, headline, mixture, outcome, scores
+from midmix.report import curation, fits, headline, mixture, outcome, scores, tradeoffs
 from midmix.report.blocks import Planted, Queryable, tone
 
 
@@ -23,6 +23,7 @@ def write_report(
     sections = [
         mixture.evidence(run),
         mixture.weights(run),
+        tradeoffs.tradeoffs(run),
         fits.predictions(run),
         fits.losses(run),
         outcome.plan(run),

@@ -33,7 +33,7 @@ ITEM_COVERAGE = Table(
         Column("set", pa.string(), "benchmark or evaluation set"),
         Column("item", pa.int64(), "item"),
         Column("field", pa.string(), "question, answer, passage, choices; of code prompt, docstring, prose, body"),
-        Column("layer", pa.string(), "alignment, structure (renamed code), or N-gram such as 13-gram"),
+        Column("layer", pa.string(), "alignment, structure (renamed code), embedding, or N-gram such as 13-gram"),
         Column("num_tokens", pa.int32(), "tokens of the field as the layer reads it"),
         Column("detectable", pa.bool_(), "whether the layer can find the field"),
         Column(
@@ -46,6 +46,18 @@ ITEM_COVERAGE = Table(
     ),
 )
 
+ITEM_EMBEDDINGS = Table(
+    "item_embeddings",
+    "The direction of the embedding of each text of evaluation items that documents are compared with, on request.",
+    ("set", "anchor"),
+    (
+        Column("set", pa.string(), "benchmark or evaluation set"),
+        Column("anchor", pa.int64(), "ordinal of the text in its set"),
+        Column("embedding", pa.list_(pa.float32()), "unit length"),
+    ),
+    internal=True,
+)
+
 CONTAMINATION = Table(
     "contamination",
     "Documents that hold text of an evaluation item, one row per place.",
@@ -55,14 +67,18 @@ CONTAMINATION = Table(
         Column("set", pa.string(), "benchmark or evaluation set"),
         Column("item", pa.int64(), "item"),
         Column("field", pa.string(), "question, answer, passage, choices; of code prompt, docstring, prose, body"),
-        Column("layer", pa.string(), "alignment, structure (renamed code), or N-gram such as 13-gram"),
+        Column("layer", pa.string(), "alignment, structure (renamed code), embedding, or N-gram such as 13-gram"),
         Column("label", pa.string(), "leak, or variant: the same item with other numbers"),
         Column(
             "rule",
             pa.string(),
-            "what the layer's verdict rests on: full, part, reworded, names, bag, whole, renamed; or exact",
+            "what the layer's verdict rests on: full, part, reworded, names, bag, whole, renamed, paraphrased; or exact",
         ),
-        Column("overlap", pa.float64(), "share of the field's weight (alignment) or of its n-grams that was found"),
+        Column(
+            "overlap",
+            pa.float64(),
+            "share of the field's weight (alignment, embedding) or of its n-grams that was found",
+        ),
         Column("start_byte", pa.int64(), "first byte of the place in the raw text"),
         Column("end_byte", pa.int64(), "byte after its last one in the raw text"),
     ),

@@ -6,13 +6,23 @@ import pyarrow as pa
 
 from midmix.tables.table import Column, Table
 
+# Units of DESIGNS and LOSSES that no step writes: runs added to the design, and runs made elsewhere.
+ADDED, OUTSIDE = "added", "outside"
+GROWN = (ADDED, OUTSIDE)
+FIRST_ADDED, FIRST_OUTSIDE = 100_000, 1_000_000
+
 DESIGNS = Table(
     "designs",
-    "Mixtures to try, one row per (run, domain).",
+    "Mixtures to try and those of runs made elsewhere, one row per (run, domain).",
     ("run", "stage", "domain"),
     (
-        Column("run", pa.int32(), "proxy run of the design, from 0"),
-        Column("role", pa.string(), "control (100% replay), natural, baseline, interior, space-filling or replicate"),
+        Column("run", pa.int32(), "run: of the design from 0, added to it from 100,000, made elsewhere from 1,000,000"),
+        Column(
+            "role",
+            pa.string(),
+            "control (100% replay), natural, baseline, interior, space-filling or replicate; ablation or sequential where "
+            "added; outside",
+        ),
         Column("stage", pa.string(), "stage of training"),
         Column("seed", pa.int32(), "seed of the run"),
         Column("domain", pa.string(), "domain"),
@@ -26,8 +36,10 @@ LOSSES = Table(
     ("run", "step", "metric", "unit"),
     (
         Column("run", pa.int32(), "run of DESIGNS"),
-        Column("origin", pa.string(), "proxy for our own swarm"),
+        Column("origin", pa.string(), "proxy for our own swarm, else who trained it"),
+        Column("name", pa.string(), "what the run is called where it was trained; NULL for our own", nullable=True),
         Column("shape", pa.string(), "model shape, such as L2-d64-ff192-v2048"),
+        Column("parameters", pa.int64(), "parameters of the model, embeddings included"),
         Column("tokens", pa.int64(), "tokens trained on at this step"),
         Column("seed", pa.int32(), "seed"),
         Column("step", pa.int32(), "optimizer step"),
@@ -44,7 +56,8 @@ LAWS = Table(
     (
         Column("metric", pa.string(), "metric of LOSSES, in bits per byte"),
         Column("law", pa.string(), "name of the law"),
-        Column("num_runs", pa.int32(), "runs that it was fitted on"),
+        Column("scale", pa.string(), "origin, model and tokens of the runs whose losses it predicts"),
+        Column("num_runs", pa.int32(), "runs that it was fitted on, those of a smaller scale included"),
         Column("heldout_mae", pa.float64(), "mean absolute error over left-out runs, bits per byte"),
         Column("heldout_spearman", pa.float64(), "rank correlation over left-out runs", nullable=True),
         Column("noise_sd", pa.float64(), "standard deviation over seeds of one mixture, bits per byte", nullable=True),
@@ -73,11 +86,60 @@ WEIGHTS = Table(
         Column("mixture", pa.string(), "optimum, baseline, natural, uniform, temperature, unimax or replay"),
         Column("domain", pa.string(), "domain"),
         Column("weight", pa.float64(), "share of tokens, rounded to 1e-6"),
-        Column("low", pa.float64(), "lower end of the 90% bootstrap interval; optimum alone", nullable=True),
+        Column(
+            "low", pa.float64(), "lower end of the 90% interval, of the laws' posterior; optimum alone", nullable=True
+        ),
         Column("high", pa.float64(), "upper end", nullable=True),
         Column("cap", pa.float64(), "largest share that supply x max_epochs allows", nullable=True),
         Column("at_cap", pa.bool_(), "whether the cap binds"),
         Column("epochs", pa.float64(), "passes over the domain's tokens in this mixture"),
+    ),
+)
+
+ALTERNATIVES = Table(
+    "alternatives",
+    "Mixtures beside the optimum: those that cannot be told from it, at their extremes, and those of FRONTIER.",
+    ("mixture", "domain"),
+    (
+        Column(
+            "mixture", pa.string(), "least:DOMAIN or most:DOMAIN, as good as the optimum; frontier:POINT of FRONTIER"
+        ),
+        Column("domain", pa.string(), "domain"),
+        Column("weight", pa.float64(), "share of tokens"),
+    ),
+)
+
+PRICES = Table(
+    "prices",
+    "What the binding constraints of the optimum cost.",
+    ("kind", "name"),
+    (
+        Column("kind", pa.string(), "cap, minimum or retain"),
+        Column("name", pa.string(), "domain (those of a frozen group joined by +) or retained set"),
+        Column("price", pa.float64(), "fall of the weighted target loss as the constraint is eased by one unit"),
+        Column("unit", pa.string(), "of the price: bits per byte per billion tokens, or per unit of rise allowed"),
+    ),
+)
+
+FRONTIER = Table(
+    "frontier",
+    "Target gain against retention: the best mixtures as the retained sets may rise from not at all to freely.",
+    ("point", "retain"),
+    (
+        Column(
+            "point", pa.int32(), "from 0, no rise allowed, to the last, no bound; points that nothing keeps are absent"
+        ),
+        Column("retain", pa.string(), "retained set"),
+        Column(
+            "allowed",
+            pa.float64(),
+            "largest rise over the control at this point, bits per byte, kept with 95% confidence",
+        ),
+        Column("rise", pa.float64(), "rise over the control that is expected, bits per byte"),
+        Column("rise_sd", pa.float64(), "standard deviation of that"),
+        Column("gain", pa.float64(), "fall of the weighted target loss against the control, bits per byte"),
+        Column("gain_low", pa.float64(), "lower end of its 90% interval"),
+        Column("gain_high", pa.float64(), "upper end"),
     ),
 )
 
@@ -86,7 +148,7 @@ EVIDENCE = Table(
     "What the recommendation rests on: each claim with value, interval and verdict.",
     ("subject", "claim"),
     (
-        Column("subject", pa.string(), "overall, target:NAME, retain:NAME or mixture:NAME"),
+        Column("subject", pa.string(), "overall, target:NAME, retain:NAME, mixture:NAME or ablation:DOMAIN"),
         Column("claim", pa.string(), "such as verdict, gain_over_natural, retention_rise, learnt, law_skill"),
         Column("verdict", pa.string(), "supported, weak or not supported"),
         Column("value", pa.float64(), "the figure", nullable=True),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from midmix.errors import ConfigError
 from midmix.mixer import baselines
-from midmix.mixer.design.space_filling import design_mixtures, dirichlet_pool
-from midmix.mixer.optimize.problem import Predictor
-from midmix.mixer.optimize.search import QUICK, search
+from midmix.mixer.design.space_filling import design_mixtures
+from midmix.mixer.limits import Limits, make_limits
+from midmix.mixer.optimize.predictor import Predictor
+from midmix.mixer.optimize.problem import Problem
+from midmix.mixer.optimize.search import QUICK
+from midmix.mixer.optimize.solve import solve
 from midmix.mixer.simplex import WEIGHT_UNITS, round_weights, within_caps
 
 SHARES = st.floats(0.0, 1.0).map(lambda x: x if x > 1e-6 else 0.0)
@@ -87,7 +91,8 @@ def test_designs_are_mixtures_and_only_references_pass_a_cap(
     tokens, epochs, total = supply
     caps = np.minimum(1.0, tokens * epochs / total)
     replay = np.eye(len(tokens))[0]
-    design = design_mixtures(tokens, caps, control=replay, baseline=None, num_mixtures=8, num_seeds=2, seed=seed)
+    limits = make_limits("abcdefgh"[: len(caps)], caps)
+    design = design_mixtures(tokens, limits, control=replay, baseline=None, num_mixtures=8, num_seeds=2, seed=seed)
     assert (np.rint(design.weights * WEIGHT_UNITS).sum(axis=1) == WEIGHT_UNITS).all()
     assert (design.weights >= 0).all()
     bound = np.array([role in ("interior", "space-filling") for role in design.roles])
@@ -96,8 +101,40 @@ def test_designs_are_mixtures_and_only_references_pass_a_cap(
     assert len(design.roles) == len(design.seeds) == len(design.weights)
 
 
+@st.composite
+def limited(draw: st.DrawFn) -> tuple[Limits, int]:
+    """Limits over 3 to 7 domains with minima and often a frozen group, and a seed."""
+    k = draw(st.integers(3, 7))
+    names = "abcdefg"[:k]
+    caps = np.array(draw(st.lists(st.floats(0.2, 1.0), min_size=k, max_size=k)))
+    minimum = {name: draw(st.floats(0.0, 0.15)) for name in names if draw(st.booleans())}
+    size = draw(st.sampled_from([0, 2, 3]))
+    frozen = [{name: draw(st.floats(0.1, 1.0)) for name in names[:size]}] if size else []
+    try:
+        return make_limits(names, caps, minimum, frozen), draw(st.integers(0, 1000))
+    except ConfigError:
+        assume(False)
+        raise
+
+
+def keeps(limits: Limits, weights: np.ndarray) -> None:
+    check(weights, limits.domain_high)
+    assert (weights >= limits.domain_low - 1e-9).all()
+    for row in np.atleast_2d(weights):
+        assert limits.broken(row) <= 1e-9
+
+
+@given(limited())
+def test_limits_are_kept_by_the_nearest_weights_which_stay_as_they_are(problem: tuple[Limits, int]) -> None:
+    limits, seed = problem
+    drawn = np.random.default_rng(seed).dirichlet(np.full(len(limits.share), 0.3), 16)
+    nearest = limits.nearest(drawn)
+    keeps(limits, nearest)
+    np.testing.assert_allclose(limits.nearest(nearest), nearest, atol=1e-9)
+
+
 class _Slope:
-    """A linear loss: its optimum fills the caps of the cheapest domains in order."""
+    """A linear loss: its optimum fills the limits of the cheapest variables in order."""
 
     def __init__(self, slope: np.ndarray) -> None:
         self.slope = slope
@@ -108,19 +145,26 @@ class _Slope:
     def predict_with_sd(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return self.predict(weights), np.zeros(len(weights))
 
+    def predict_joint(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return self.predict(weights), np.zeros((len(weights), len(weights)))
 
-@given(capped(), st.integers(0, 1000))
-def test_the_search_keeps_to_the_caps_and_comes_near_a_linear_optimum(
-    problem: tuple[np.ndarray, np.ndarray], seed: int
-) -> None:
-    weights, caps = problem
-    tokens = np.maximum((weights * 1e6).astype(np.int64), 1)
-    slope = np.random.default_rng(seed).random(len(caps))
-    pool = dirichlet_pool(tokens, caps, 256, seed)
-    found = search(pool, caps, Predictor((_Slope(slope),), np.ones(1)), np.ones(1), (), effort=QUICK, seed=seed)
-    check(found, caps)
-    best, left = 0.0, 1.0
-    for domain in np.argsort(slope):
-        taken = min(left, caps[domain])
-        best, left = best + taken * slope[domain], left - taken
-    assert best - 1e-9 <= found @ slope <= best + 0.08
+    def gradient(self, weights: np.ndarray) -> np.ndarray:
+        return np.tile(self.slope, (len(weights), 1))
+
+
+@settings(max_examples=25)
+@given(limited())
+def test_the_optimum_keeps_all_limits_and_is_the_linear_one(problem: tuple[Limits, int]) -> None:
+    limits, seed = problem
+    slope = np.random.default_rng(seed).random(len(limits.share))
+    law = _Slope(slope)
+    pool = limits.nearest(np.vstack([np.eye(len(slope)), np.ones((1, len(slope)))]))
+    asked = Problem(Predictor((law,), np.ones((1, 1))), np.ones(1), limits, ())
+    found = solve(asked, [law], pool, seed=seed, effort=QUICK)
+    keeps(limits, found)
+    assert (found == solve(asked, [law], pool, seed=seed, effort=QUICK)).all()
+    by_variable = limits.collect(slope)
+    best = limits.low.copy()
+    for variable in np.argsort(by_variable):
+        best[variable] += min(1.0 - best.sum(), limits.high[variable] - limits.low[variable])
+    assert best @ by_variable - 1e-9 <= found @ slope <= best @ by_variable + 1e-3

@@ -58,6 +58,20 @@ def test_evaluation_sets_need_names_of_their_own() -> None:
     assert config.evaluation_sets == {"b": ("benchmark", "b.jsonl"), "gold": ("target", "g.jsonl")}
 
 
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        ({"minimum": {"math": 1.2}}, "math is 1.2, expected a number from 0 to 1"),
+        ({"spent_epochs": {"math": -1}}, "math is -1.0, expected a number from 0"),
+        ({"frozen": [{"math": 1}]}, "expected two domains or more"),
+        ({"frozen": [{"a": 1, "b": 1}, {"b": 1, "c": 1}]}, "b is in two groups"),
+    ],
+)
+def test_limits_of_shares_are_checked(limits: dict[str, object], message: str) -> None:
+    mixture = {"tokens": 1, "targets": {"gold": {"set": "g.jsonl"}}}
+    assert message in refused(BASE | {"mixture": mixture | limits})
+
+
 def test_set_overrides_a_value_and_is_checked_like_the_file(tmp_path: Path) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump(BASE))

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import Manifest, load_manifest, publish, read_table, write_table
+from midmix.artifact import Manifest, load_manifest, publish, publish_unit, read_table, read_unit, write_table
 from midmix.config import Config, parse_config
 from midmix.errors import DriftError, StepError
 from midmix.frozen import frozen_artefact
@@ -126,6 +126,27 @@ def test_a_gather_is_made_again_when_a_setting_or_an_input_changes(tmp_path: Pat
         publish_parts(tmp_path, hashes)
         context(tmp_path, pool).gather(gather_parts, writes=(SPANS,), settings=settings, reads=(PARTS,))
         assert pool.calls == calls
+
+
+def test_what_others_publish_of_a_table_stays_when_its_step_makes_it_anew(tmp_path: Path) -> None:
+    publish_parts(tmp_path, {0: "h0"})
+    publish_unit(tmp_path, SPANS, "outside", spans("theirs"))
+    pool = InlinePool()
+    for settings in ({}, {"x": 1}):
+        context(tmp_path, pool).gather(
+            gather_parts, writes=(SPANS,), settings=settings, reads=(PARTS,), later=("outside",)
+        )
+        assert read_table(tmp_path, SPANS)["reason"].to_pylist() == ["theirs"]
+    publish_unit(tmp_path, SPANS, "outside", spans("theirs", "more"))
+    assert read_unit(tmp_path, SPANS, "outside")["reason"].to_pylist() == ["theirs", "more"]
+    assert [f.unit for f in load_manifest(tmp_path, "spans").files] == ["", "outside"]
+    context(tmp_path, pool).gather(gather_parts, writes=(SPANS,), settings={}, reads=(PARTS,))
+    assert [f.unit for f in load_manifest(tmp_path, "spans").files] == [""]
+
+
+def spans(*reasons: str) -> pa.Table:
+    row = {"doc": 0, "start_byte": 0, "end_byte": 1, "replacement": None, "producer": "p"}
+    return pa.Table.from_pylist([row | {"reason": reason} for reason in reasons], SPANS.schema())
 
 
 def test_rows_must_reconcile(tmp_path: Path) -> None:

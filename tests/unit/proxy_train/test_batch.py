@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
-from midmix.artifact import Manifest, attach_file, load_manifest, publish, write_table
+from midmix.artifact import Manifest, attach_file, load_manifest, publish, publish_unit, write_table
 from midmix.config import Config, parse_config
 from midmix.errors import InputError
 from midmix.flow import FLOW
 from midmix.proxy_train.batch import train_runs
-from midmix.proxy_train.step import read_runs, training_settings
+from midmix.proxy_train.step import batches_of, read_runs, training_settings
 from midmix.proxy_train.tokens import load_tokenizer, make_item
 from midmix.runner import run_steps
 from midmix.tables import DESIGNS, EVALUATION_ITEMS, LOSSES, TOKENS, Table
@@ -197,13 +197,32 @@ def test_runs_are_read_in_order_and_streams_follow_seeds() -> None:
 
 @pytest.mark.parametrize(
     ("rows", "message"),
-    [([], "no run at all"), ([("main", 0.9)], "sum to 0.900000"), ([("main", 0.5), ("late", 0.5)], "has stages")],
+    [([("main", 0.9)], "sum to 0.900000"), ([("main", 0.5), ("late", 0.5)], "has stages")],
 )
 def test_designs_that_cannot_be_trained_are_refused(rows: list[tuple[str, float]], message: str) -> None:
     base = {"run": 0, "role": "interior", "seed": 0, "domain": "a"}
     table = pa.Table.from_pylist([base | {"stage": s, "weight": w} for s, w in rows], schema=DESIGNS.schema())
     with pytest.raises(InputError, match=message):
         read_runs(table, 1)
+
+
+def test_a_design_that_grows_leaves_its_batches_as_they_were(tmp_path: Path) -> None:
+    def publish_runs(unit: str, *numbers: int) -> None:
+        base = {"role": "interior", "stage": "main", "seed": 0, "domain": "a", "weight": 1.0}
+        publish_unit(
+            tmp_path, DESIGNS, unit, pa.Table.from_pylist([base | {"run": n} for n in numbers], DESIGNS.schema())
+        )
+
+    with pytest.raises(InputError, match="no run at all"):
+        batches_of(tmp_path, {}, size=2, seed=1)
+    publish_runs("", 0, 1, 2)
+    before = batches_of(tmp_path, {"x": 1}, size=2, seed=1)
+    publish_runs("outside", 1_000_000)
+    publish_runs("added", 100_000)
+    after = batches_of(tmp_path, {"x": 1}, size=2, seed=1)
+    assert [[run["number"] for run in batch["runs"]] for batch in after.values()] == [[0, 1], [2], [100_000]]
+    assert list(after) == ["batch-000", "batch-001", "added-000"]
+    assert {name: after[name] for name in before} == before
 
 
 def test_an_item_is_its_question_a_separator_and_its_answer(tokenizer_folder: Path) -> None:

@@ -5,9 +5,11 @@ import pytest
 
 from midmix.proxy_train.losses import BITS, NATS, Values, curve_values, losses_table, unigram_values
 from midmix.proxy_train.pool import Run
+from midmix.proxy_train.shape import Shape
 from midmix.proxy_train.swarm import Measurement
 from midmix.proxy_train.texts import Text, Window
 
+SHAPE = Shape(layers=1, width=8, feed_forward=8, heads=1, vocabulary=16)
 PART = [Text("domain:a", (Window(np.array([0, 1, 2]), 0),), 5)]
 WHOLE = [Text("domain:a", (Window(np.array([0, 1, 2, 2, 1]), 0),), 8)]
 
@@ -28,7 +30,7 @@ def test_the_way_is_scaled_to_the_text_of_the_end() -> None:
 def test_a_run_that_dies_keeps_what_it_measured_before() -> None:
     dead = math.nan
     found = list(curve_values(_measured((5, [8.0, 8.0], PART), (9, [6.0, dead], PART), (9, [18.0, dead], WHOLE))))
-    rows = losses_table(found, [Run(0, 3, 0, {}), Run(1, 4, 0, {})], "L1", 10).to_pylist()
+    rows = losses_table(found, [Run(0, 3, 0, {}), Run(1, 4, 0, {})], SHAPE, 10).to_pylist()
     nats = [(r["run"], r["seed"], r["step"], r["tokens"], r["value"]) for r in rows if r["unit"] == NATS]
     assert nats == [(0, 3, 5, 50, 6.0), (0, 3, 9, 90, 4.5), (1, 4, 5, 50, 4.0), (1, 4, 9, 90, None)]
 
@@ -45,7 +47,7 @@ def test_unigrams_are_the_domains_own_or_the_mixtures() -> None:
 
 def test_rows_are_in_the_order_of_the_key() -> None:
     values = [Values(2, unit, ("set:b", "domain:a"), np.ones((2, 2))) for unit in ("n", "b")]
-    rows = losses_table(values, [Run(4, 0, 0, {}), Run(3, 0, 0, {})], "L1", 1).to_pylist()
+    rows = losses_table(values, [Run(4, 0, 0, {}), Run(3, 0, 0, {})], SHAPE, 1).to_pylist()
     keys = [(r["run"], r["step"], r["metric"], r["unit"]) for r in rows]
     assert keys == sorted(keys)
     assert len(keys) == 8

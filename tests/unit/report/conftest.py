@@ -152,7 +152,14 @@ def mixture() -> Rows:
         for split, n in (("train", 9000 * (i + 1)), ("heldout", 999))
     ]
     plan = [("anneal", s, 100 * (i + 1), 80, 6400 * (i + 1)) for i, s in enumerate(SOURCES)]
+    prices = [("cap", "proofs", 0.0123, "bits per byte per billion tokens")]
+    frontier = [(p, "general", p / 10, p / 11, p / 5, p / 5 - 0.01, p / 5 + 0.01) for p in range(4)]
+    ends = [("least", -0.04), ("most", 0.06)]
+    doubles = [(f"{e}:{s}", s, w + by) for e, by in ends for s, w in zip(SOURCES, (0.4, 0.1, 0.35, 0.15), strict=True)]
     return {
+        "prices": listed("kind name price unit", prices),
+        "frontier": listed("point retain allowed rise gain gain_low gain_high", frontier),
+        "alternatives": listed("mixture domain weight", doubles),
         "weights": listed("mixture domain weight low high cap at_cap epochs", weights),
         "evidence": listed("subject claim verdict value low high unit words", evidence),
         "tokens": listed("tokenizer domain split num_tokens num_bytes", tokens),

@@ -21,7 +21,7 @@ HOSTILE = (
     "</title></style><script>alert('x')</script>\"><img src=http://evil.example/a.png onerror=alert(1)> {{ 7*7 }} ]]>&"
 )
 SECTIONS = (
-    "evidence", "weights", "predictions", "losses", "plan", "tokens", "sources", "drops", "ledger", "scores",
+    "evidence", "weights", "tradeoffs", "predictions", "losses", "plan", "tokens", "sources", "drops", "ledger", "scores",
     "duplicates", "contamination", "quarantine", "made",
 )  # fmt: skip
 
@@ -139,7 +139,20 @@ def test_empty_run_says_what_is_missing(fake_run: MakeRun, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    "left", ["documents", "decisions", "evidence", "weights", "designs", "laws", "tokens", "plan", "evaluation_items"]
+    "left",
+    [
+        "documents",
+        "decisions",
+        "evidence",
+        "weights",
+        "prices",
+        "frontier",
+        "designs",
+        "laws",
+        "tokens",
+        "plan",
+        "evaluation_items",
+    ],
 )
 def test_any_one_table_may_be_empty(sample: Sample, fake_run: MakeRun, left: str, tmp_path: Path) -> None:
     rows = sample(40)

@@ -81,6 +81,7 @@ def test_whatif_is_what_decide_then_keeps(made: Any) -> None:
 def test_whatif_says_what_it_cannot_answer(made: Any) -> None:
     for change, message in (
         ("leaks.ngrams={8: drop}", "did not look for 8-grams"),
+        ("leaks.embeddings={model: here}", "leaks.embeddings: what it finds needs text to be read"),
         ("dedup.jaccard=0.7", "the others need text to be read"),
         ("sources.web.path=x", "the others need text to be read"),
         ("sources.web.dedup.copies=0", "greater than or equal to 1"),

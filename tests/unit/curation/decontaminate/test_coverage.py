@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from midmix.curation.decontaminate.coverage import coverage
 from midmix.tables import EVALUATION_ITEMS, ITEM_COVERAGE
@@ -62,3 +63,13 @@ def test_ngrams() -> None:
 
 def test_no_items() -> None:
     assert covered() == {}
+
+
+def test_embeddings_propose_what_has_no_rare_words() -> None:
+    empty = dict.fromkeys(EVALUATION_ITEMS.schema().names) | {"set": "s", "role": "benchmark", "answer": "13"}
+    items = pa.Table.from_pylist([empty | {"item": i, "question": LONG} for i in range(65)], EVALUATION_ITEMS.schema())
+    found = coverage("s", items, (), embeddings=True).filter(pc.field("item") == 3).to_pylist()
+    assert [(row["field"], row["layer"], row["reason"]) for row in found] == [
+        ("answer", "alignment", "too short"), ("answer", "embedding", "too short"),
+        ("question", "alignment", "no rare words"), ("question", "embedding", None),
+    ]  # fmt: skip

@@ -79,14 +79,21 @@ def test_shares_that_mean_nothing_are_refused(shares: dict[str, float], message:
 
 
 def test_a_domain_has_its_own_epochs_or_the_least_of_its_sources() -> None:
-    assert epochs_by_domain({"default": 4, "crawl": 1}, SUPPLY, DECLARED).tolist() == [1, 1, 4]
-    assert epochs_by_domain({"default": 4, "crawl": 1, "math_high": 3}, SUPPLY, DECLARED).tolist() == [1, 3, 4]
-    assert epochs_by_domain({"default": 2, "proofs": 5}, SUPPLY, DECLARED).tolist() == [2, 2, 2]
+    assert epochs_by_domain({"default": 4, "crawl": 1}, {}, SUPPLY, DECLARED).tolist() == [1, 1, 4]
+    assert epochs_by_domain({"default": 4, "crawl": 1, "math_high": 3}, {}, SUPPLY, DECLARED).tolist() == [1, 3, 4]
+    assert epochs_by_domain({"default": 2, "proofs": 5}, {}, SUPPLY, DECLARED).tolist() == [2, 2, 2]
+
+
+def test_epochs_spent_before_are_no_longer_there() -> None:
+    assert epochs_by_domain({"default": 4}, {"math_high": 1.5}, SUPPLY, DECLARED).tolist() == [4, 2.5, 4]
+    assert epochs_by_domain({"default": 4, "crawl": 1}, {"crawl": 3}, SUPPLY, DECLARED).tolist() == [0, 0, 4]
+    with pytest.raises(ConfigError, match=r"mixture\.spent_epochs: 'default' is neither"):
+        epochs_by_domain({"default": 4}, {"default": 1}, SUPPLY, DECLARED)
 
 
 def test_epochs_of_an_unknown_name_are_refused() -> None:
     with pytest.raises(ConfigError, match="did you mean 'math_high'"):
-        epochs_by_domain({"math_hi": 1}, SUPPLY, DECLARED)
+        epochs_by_domain({"math_hi": 1}, {}, SUPPLY, DECLARED)
 
 
 def test_caps_are_supply_times_epochs_over_the_budget() -> None:

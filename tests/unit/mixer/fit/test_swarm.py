@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from midmix.errors import InputError
-from midmix.mixer.fit.swarm import has_learnt, noise_sd, read_swarm
+from midmix.mixer.fit.finals import has_learnt
+from midmix.mixer.fit.swarm import noise_sd, read_swarm
 from midmix.tables import DESIGNS, LOSSES
 
 Row = dict[str, object]
@@ -83,7 +84,7 @@ def test_runs_of_another_model_are_not_mixed_in() -> None:
     rows = [loss(run, 20, 1.0 + run) for run in (0, 1, 3)] + [loss(2, 50, 0.1, shape="L24")]
     swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
     assert swarm.runs == (0, 1, 3)
-    assert swarm.left_out == {2: "of another origin or model shape"}
+    assert swarm.left_out == {2: "of another origin, model or number of tokens"}
 
 
 def test_no_results_at_all_leave_an_empty_swarm() -> None:
@@ -108,3 +109,63 @@ def test_the_own_domain_of_a_metric() -> None:
     rows = [loss(run, 20, 1.0, metric=m) for run in MIXTURES for m in ("domain:web", "set:gold", "domain:gone")]
     swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
     assert [swarm.own_domain(m) for m in swarm.metrics] == [None, 1, None]
+
+
+def outside(*mixtures: float, domain: str = "math") -> list[Row]:
+    """Rows of DESIGNS for runs made elsewhere, from 1,000,000."""
+    return [
+        {"run": 1_000_000 + i, "role": "outside", "stage": "main", "seed": 0, "domain": name, "weight": weight}
+        for i, math in enumerate(mixtures)
+        for name, weight in ((domain, math), ("web", 1 - math))
+    ]
+
+
+def grown(*rows: Row) -> pa.Table:
+    return pa.concat_tables([designs(), pa.Table.from_pylist(list(rows), DESIGNS.schema())])
+
+
+def large(run: int, value: float, **other: object) -> Row:
+    return loss(run, 7, value, origin="olmo", shape="190M", parameters=190, tokens=4000) | other
+
+
+def test_four_mixtures_of_a_larger_model_are_anchors() -> None:
+    rows = [loss(run, 20, 1.0 + run) for run in MIXTURES]
+    rows += [large(1_000_000 + i, 0.5 + i) for i in range(4)]
+    swarm = read_swarm(grown(*outside(0.1, 0.2, 0.3, 0.9)), losses(*rows), ["math", "web"])
+    assert swarm.runs == (0, 1, 2, 3) and not swarm.left_out
+    assert swarm.anchors is not None and swarm.anchors.runs == (1_000_000, 1_000_001, 1_000_002, 1_000_003)
+    np.testing.assert_allclose(swarm.anchors.losses[:, 0], [0.5, 1.5, 2.5, 3.5])
+    np.testing.assert_allclose(swarm.anchors.weights[:, 0], [0.1, 0.2, 0.3, 0.9])
+    assert str(swarm.anchors.kind) == "olmo 190M, 4,000 tokens"
+
+
+def test_three_mixtures_or_a_smaller_model_are_none() -> None:
+    base = [loss(run, 20, 1.0 + run, parameters=50) for run in MIXTURES]
+    three = [large(1_000_000 + i, 0.5) for i in range(4)]
+    swarm = read_swarm(grown(*outside(0.1, 0.2, 0.2, 0.9)), losses(*base, *three), ["math", "web"])
+    assert swarm.anchors is None and "of another origin" in swarm.left_out[1_000_000]
+    small = [large(1_000_000 + i, 0.5, parameters=2, tokens=100) for i in range(4)]
+    assert read_swarm(grown(*outside(0.1, 0.2, 0.3, 0.9)), losses(*base, *small), ["math", "web"]).anchors is None
+
+
+def test_runs_of_another_number_of_tokens_are_another_scale() -> None:
+    rows = [large(1_000_000 + i, 1.0 + i) for i in range(3)] + [large(1_000_003, 9.0, tokens=8000)]
+    swarm = read_swarm(grown(*outside(0.1, 0.2, 0.3, 0.9)), losses(*rows), ["math", "web"])
+    assert swarm.runs == (1_000_000, 1_000_001, 1_000_002)
+    assert swarm.left_out[1_000_003] == "of another origin, model or number of tokens"
+
+
+def test_tokens_that_differ_by_a_batch_are_one_length() -> None:
+    tokens = (4000, 4030, 3950, 4000)
+    rows = [large(1_000_000 + i, 1.0 + i, tokens=t) for i, t in enumerate(tokens)]
+    rows += [large(1_000_000, 9.0, tokens=2000, step=3)]  # on the way
+    swarm = read_swarm(grown(*outside(0.1, 0.2, 0.3, 0.9)), losses(*rows), ["math", "web"])
+    assert swarm.runs == (1_000_000, 1_000_001, 1_000_002, 1_000_003)
+    np.testing.assert_allclose(swarm.series("set:gold"), [1.0, 2.0, 3.0, 4.0])
+
+
+def test_a_run_made_elsewhere_on_a_domain_that_is_gone_is_left_out_by_name() -> None:
+    rows = [large(1_000_000 + i, 1.0) for i in range(2)]
+    swarm = read_swarm(grown(*outside(0.4, 0.6, domain="poems")), losses(*rows), ["math", "web"])
+    assert swarm.runs == ()
+    assert swarm.left_out[1_000_000] == "trained on domain 'poems', which is not among those at hand"

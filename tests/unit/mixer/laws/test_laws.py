@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from midmix.mixer.laws import LAWS, fit_all
+from midmix.errors import ConfigError
+from midmix.mixer.laws import DEFAULT, LAWS, MENU, fit_all
 from midmix.mixer.laws.average import FittedAverage
+from midmix.mixer.laws.law import Differentiable
+from midmix.mixer.laws.lightgbm import LightGBM
+from midmix.mixer.laws.linear import Linear
 from midmix.mixer.laws.ridge_sqrt import PENALTIES, RidgeSqrt
 
 
@@ -69,3 +75,50 @@ def test_every_law_fits_few_runs_of_few_domains_and_repeats_itself(name: str, nu
     np.testing.assert_array_equal(mean, second.predict_with_sd(at)[0])
     np.testing.assert_allclose(again.predict(weights), first.predict(weights), atol=0.05)
     assert mean.min() > losses.min() - 2 * np.ptp(losses) and mean.max() < losses.max() + 2 * np.ptp(losses)
+
+
+def test_linear_is_ordinary_least_squares() -> None:
+    weights, losses = swarm(20, 3)
+    unseen = swarm(5, 3, seed=1)[0]
+    expected = unseen @ np.linalg.lstsq(weights, losses, rcond=None)[0]
+    np.testing.assert_allclose(Linear().fit(weights, losses, own=None).predict(unseen), expected, atol=1e-9)
+
+
+def test_trees_say_one_thing_of_all_mixtures_where_runs_are_few() -> None:
+    weights, losses = swarm(30, 3)
+    fitted = LightGBM().fit(weights, losses, own=None)
+    np.testing.assert_allclose(fitted.predict(weights), losses.mean())
+    more, their_losses = swarm(200, 3)
+    assert np.corrcoef(LightGBM().fit(more, their_losses, own=None).predict(more), their_losses)[0, 1] > 0.95
+
+
+def test_trees_name_the_package_that_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    with pytest.raises(ConfigError, match=r"pip install 'midmix\[laws\]'"):
+        LightGBM().fit(*swarm(5, 3), own=None)
+
+
+def test_the_default_stands_first_and_trees_are_not_tried_unasked() -> None:
+    assert next(iter(LAWS)) == MENU[0] == DEFAULT == "log_excess"
+    assert set(LAWS) - set(MENU) == {"lightgbm"}
+
+
+@pytest.mark.parametrize("name", [name for name in MENU if name != "log_excess"])
+def test_every_gradient_is_the_derivative(name: str) -> None:
+    weights, losses = swarm(25, 3)
+    fitted = LAWS[name].fit(weights, losses, own=None)
+    assert isinstance(fitted, Differentiable)
+    at, step = np.random.default_rng(2).dirichlet(np.full(3, 5.0), 4), 1e-6
+    numeric = [(fitted.predict(at + step * e) - fitted.predict(at - step * e)) / (2 * step) for e in np.eye(3)]
+    np.testing.assert_allclose(fitted.gradient(at), np.stack(numeric, axis=1), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", MENU)
+def test_the_joint_posterior_has_the_deviations_on_its_diagonal(name: str) -> None:
+    weights, losses = swarm(25, 3)
+    fitted = LAWS[name].fit(weights, losses, own=None)
+    at = np.random.default_rng(2).dirichlet(np.full(3, 5.0), 6)
+    mean, sd = fitted.predict_with_sd(at)
+    joint_mean, covariance = fitted.predict_joint(at)
+    np.testing.assert_allclose(joint_mean, mean)
+    np.testing.assert_allclose(np.diag(covariance), sd**2, rtol=1e-4, atol=1e-12)

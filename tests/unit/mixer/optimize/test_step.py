@@ -16,9 +16,22 @@ from midmix.errors import ConfigError
 from midmix.mixer.design.step import design
 from midmix.mixer.fit.step import fit
 from midmix.mixer.optimize.step import goal_settings, optimize
-from midmix.tables import DESIGNS, EVIDENCE, LAWS, LOSSES, PARTS, TOKENS, WEIGHTS, Table
+from midmix.tables import (
+    ALTERNATIVES,
+    DESIGNS,
+    EVIDENCE,
+    FRONTIER,
+    LAWS,
+    LOSSES,
+    PARTS,
+    PRICES,
+    TOKENS,
+    WEIGHTS,
+    Table,
+)
 from midmix.task import Output, Task
 
+WRITTEN = (DESIGNS, LAWS, WEIGHTS, ALTERNATIVES, PRICES, FRONTIER, EVIDENCE)
 SOURCES = ("crawl", "repos", "proofs", "chats")
 # (source, domain): tokens. Documents of crawl and proofs lie in math_high; no document of proofs anywhere else.
 HELD = {
@@ -36,7 +49,7 @@ MIXTURE = Mixture(
 )
 SETTINGS: dict[str, Any] = {
     "sources": list(SOURCES), "declared": ["math_high"], "tokens": MIXTURE.tokens, "max_epochs": MIXTURE.max_epochs,
-    "baseline": MIXTURE.baseline, "replay": MIXTURE.replay,
+    "spent_epochs": {}, "minimum": {}, "frozen": [], "baseline": MIXTURE.baseline, "replay": MIXTURE.replay,
 }  # fmt: skip
 
 
@@ -67,7 +80,20 @@ class Steps:
 
 @pytest.fixture
 def steps(tmp_path: Path) -> Steps:
-    made = Steps(tmp_path)
+    return with_tokens(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Steps:
+    """All three steps done, once for the tests that only look."""
+    done = with_tokens(tmp_path_factory.mktemp("finished"))
+    run_all(done)
+    return done
+
+
+def with_tokens(folder: Path) -> Steps:
+    """PARTS and TOKENS of four sources."""
+    made = Steps(folder)
     optional = {c.name: None for c in PARTS.columns if c.nullable}
     numbers = {"first_row_group": 0, "num_row_groups": 1, "first_row": 0, "rows": 1, "text_bytes": 1}
     made.put(
@@ -103,7 +129,7 @@ def train(steps: Steps) -> None:
         mixtures.setdefault(row["run"], {})[row["domain"]] = row["weight"]
     rows = [
         {
-            "run": run, "origin": "proxy", "shape": "L2", "tokens": step * 100, "seed": 0, "step": step,
+            "run": run, "origin": "proxy", "shape": "L2", "parameters": 10, "tokens": step * 100, "seed": 0, "step": step,
             "metric": metric, "unit": "bits_per_byte",
             "value": sum(g * mixture[d] for d, g in gain.items()) ** -0.3 + 10.0 / step + rng.normal(0, 0.003),
         }
@@ -132,9 +158,8 @@ def test_sources_named_by_the_user_become_weights_of_domains(steps: Steps) -> No
     assert [r["run"] for r in rows] == sorted(r["run"] for r in rows)
 
 
-def test_weights_sum_to_one_keep_to_caps_and_give_epochs(steps: Steps) -> None:
-    run_all(steps)
-    rows = steps.rows(WEIGHTS)
+def test_weights_sum_to_one_keep_to_caps_and_give_epochs(finished: Steps) -> None:
+    rows = finished.rows(WEIGHTS)
     names = ["baseline", "natural", "optimum", "replay", "temperature", "uniform", "unimax"]
     assert sorted({r["mixture"] for r in rows}) == names
     supply = {"chats": 500_000, "crawl": 4_000_000, "math_high": 1_000_000, "repos": 2_000_000}
@@ -151,9 +176,8 @@ def test_weights_sum_to_one_keep_to_caps_and_give_epochs(steps: Steps) -> None:
     assert optimum["math_high"]["weight"] > 0.25  # more than natural: what the heavier target lives on
 
 
-def test_evidence_speaks_of_targets_retention_and_the_domain_that_is_a_target(steps: Steps) -> None:
-    run_all(steps)
-    rows = {(r["subject"], r["claim"]): r for r in steps.rows(EVIDENCE)}
+def test_evidence_speaks_of_targets_retention_and_the_domain_that_is_a_target(finished: Steps) -> None:
+    rows = {(r["subject"], r["claim"]): r for r in finished.rows(EVIDENCE)}
     assert rows["overall", "verdict"]["verdict"] == "supported", rows["overall", "verdict"]["words"]
     assert rows["target:talk", "training_domain"]["verdict"] == "weak"
     assert rows["retain:general", "retention_rise"]["value"] < 0.1
@@ -161,19 +185,50 @@ def test_evidence_speaks_of_targets_retention_and_the_domain_that_is_a_target(st
     assert list(rows) == sorted(rows)
 
 
-def test_laws_are_written_for_every_metric(steps: Steps) -> None:
-    run_all(steps)
-    rows = steps.rows(LAWS)
+def test_laws_are_written_for_every_metric(finished: Steps) -> None:
+    rows = finished.rows(LAWS)
     assert {r["metric"] for r in rows} == {"set:problems", "set:general", "domain:chats"}
     assert sum(r["chosen"] for r in rows) == 3
     assert all(r["noise_sd"] > 0 for r in rows)
 
 
-def test_the_same_tables_give_the_same_bytes(steps: Steps) -> None:
+def test_what_binds_has_a_price_and_the_frontier_its_mixtures(finished: Steps) -> None:
+    prices = {(row["kind"], row["name"]): row for row in finished.rows(PRICES)}
+    assert list(prices) == sorted(prices)
+    capped = {row["domain"] for row in finished.rows(WEIGHTS) if row["mixture"] == "optimum" and row["at_cap"]}
+    assert capped <= {name for kind, name in prices if kind == "cap"}
+    assert all(row["price"] >= 0 for row in prices.values())
+    points = finished.rows(FRONTIER)
+    assert {row["retain"] for row in points} == {"general"} and len(points) >= 4
+    assert [row["gain"] for row in points] == sorted(row["gain"] for row in points)
+    mixtures: dict[str, dict[str, float]] = {}
+    for row in finished.rows(ALTERNATIVES):
+        mixtures.setdefault(row["mixture"], {})[row["domain"]] = row["weight"]
+    ends = {f"{end}:{domain}" for end in ("least", "most") for domain in DOMAINS}
+    assert set(mixtures) == ends | {f"frontier:{row['point']}" for row in points}
+    assert all(round(sum(mixture.values()) * 1e6) == 1_000_000 for mixture in mixtures.values())
+    for domain in DOMAINS:
+        assert mixtures[f"least:{domain}"][domain] <= mixtures[f"most:{domain}"][domain] + 2e-6
+
+
+def test_minima_groups_and_spent_epochs_hold(steps: Steps) -> None:
+    """chats must have 0.1 and is frozen to half of repos; math_high has one of its three epochs left."""
+    limits = {"minimum": {"chats": 0.1}, "frozen": [{"chats": 1, "repos": 2}], "spent_epochs": {"math_high": 2}}
+    steps.do(design, {"mixture": SETTINGS, "runs": 12, "seeds": 2, "seed": 1})
+    train(steps)
+    steps.do(fit, {})
+    steps.do(optimize, {"mixture": SETTINGS | limits, **goal_settings(MIXTURE), "seed": 1})
+    optimum = {r["domain"]: r for r in steps.rows(WEIGHTS) if r["mixture"] == "optimum"}
+    assert optimum["math_high"]["cap"] == pytest.approx(0.25)
+    assert optimum["math_high"]["weight"] <= 0.25
+    assert optimum["chats"]["weight"] >= 0.1 - 1e-6
+    assert optimum["repos"]["weight"] == pytest.approx(2 * optimum["chats"]["weight"], abs=3e-6)
+
+
+def test_the_same_tables_give_the_same_bytes(steps: Steps, finished: Steps) -> None:
     run_all(steps)
-    first = {t.name: steps.files[t.name][0].read_bytes() for t in (DESIGNS, LAWS, WEIGHTS, EVIDENCE)}
-    run_all(steps)
-    assert first == {t.name: steps.files[t.name][0].read_bytes() for t in (DESIGNS, LAWS, WEIGHTS, EVIDENCE)}
+    again = {t.name: steps.files[t.name][0].read_bytes() for t in WRITTEN}
+    assert again == {t.name: finished.files[t.name][0].read_bytes() for t in WRITTEN}
 
 
 def test_when_every_proxy_died_the_baseline_is_given_and_nothing_is_claimed(steps: Steps) -> None:

@@ -123,11 +123,11 @@ def test_domain_names_its_sources_and_what_caps_it(tmp_path: Path) -> None:
         ({"default": 4.0, "math": 2.0, "books": 1.5}, 2.0, "mixture.max_epochs.math"),
         ({"default": 4.0}, 4.0, "mixture.max_epochs.default"),
     ):
-        (domain,) = make_domains(supply, shards, declared, epochs, ("math",))
+        (domain,) = make_domains(supply, shards, declared, epochs, {}, ("math",))
         assert (domain.max_epochs, domain.max_epochs_reason) == (bound, reason)
     assert [(s.source, s.tokens, s.snapshot) for s in domain.sources] == [("crawl", 8, None), ("books", 4, "v2")]
     with pytest.raises(ConfigError, match="no bound"):
-        make_domains(supply, shards, declared, {"default": float("inf")}, ("math",))
+        make_domains(supply, shards, declared, {"default": float("inf")}, {}, ("math",))
 
 
 def write_tokenizer(folder: Path, num_ids: int, config: dict[str, object]) -> None:

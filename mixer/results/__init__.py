@@ -1,0 +1,1 @@
+"""Runs that were made elsewhere: read from files, bad rows named, and taken into DESIGNS and LOSSES."""

@@ -1,0 +1,160 @@
+"""The command that designs proxy runs: previews a design, makes it, and adds ablations and sequential runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from midmix.cli.options import Debug, RunFolder, Set, app
+from midmix.errors import ConfigError
+
+if TYPE_CHECKING:
+    from midmix.mixer.design.dry_run import Check, Preview
+    from midmix.run import Run
+
+
+@app.command(
+    epilog="Examples: midmix design my-run --dry-run --set proxy.runs=32 --check-runs 4 --check-parameters 190M --check-tokens 4B\n\n"
+    "midmix design my-run --next 8, and then: midmix run config.yaml --out my-run --from train"
+)
+def design(
+    folder: RunFolder,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print runs, compute and what would show; do nothing")] = False,
+    next_: Annotated[int | None, typer.Option("--next", min=1, metavar="N", help="add up to N runs where they tell most", show_default=False)] = None,
+    ablate: Annotated[str | None, typer.Option(metavar="source=S", help="add runs with and without it; or domain=D", show_default=False)] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="seeds of an ablation", show_default="proxy.seeds")] = None,
+    check_runs: Annotated[int, typer.Option(min=0, help="runs of the larger check, for --dry-run")] = 0,
+    check_parameters: Annotated[str, typer.Option(help="size of its model")] = "190M",
+    check_tokens: Annotated[str, typer.Option(help="tokens of each of its runs")] = "4B",
+    assignments: Set = None,
+    debug: Debug = False,
+) -> None:  # fmt: skip
+    """Design the proxy runs of a run that is tokenized: which mixtures to try, what they cost and what they can show.
+
+    Without an option the design of the config is made, as the step design makes it. --next and --ablate add to it; what is
+    added is trained by the next `midmix run … --from train`, and nothing else is trained again.
+    """
+    from midmix.run import open_run
+
+    if sum((dry_run, next_ is not None, ablate is not None)) > 1:
+        raise ConfigError("design: --dry-run, --next and --ablate exclude each other; give one")
+    run = _with(open_run(folder), tuple(assignments or ()))
+    if dry_run:
+        _print_preview(_preview(run, check_runs, check_parameters, check_tokens))
+    elif next_ is not None:
+        _add_next(run, next_)
+    elif ablate is not None:
+        _add_ablation(run, ablate, seeds)
+    else:
+        from midmix.flow import steps_between
+        from midmix.runner import run_steps
+
+        run_steps(run.config, folder, steps_between("design", "design"), debug=debug)
+        _print_preview(_preview(run, check_runs, check_parameters, check_tokens))
+
+
+def _with(run: Run, assignments: tuple[str, ...]) -> Run:
+    """The run under its config with assignments applied."""
+    from midmix.config import parse_config
+    from midmix.config.text import assign
+    from midmix.run import Run
+
+    if not assignments:
+        return run
+    values: dict[str, Any] = run.config.model_dump(mode="json", exclude_unset=True)
+    for assignment in assignments:
+        assign(values, assignment)
+    return Run(run.folder, parse_config(values, base=run.config.base, name="--set"))
+
+
+def _preview(run: Run, check_runs: int, check_parameters: str, check_tokens: str) -> Preview:
+    from midmix.mixer.design.dry_run import Check, preview
+    from midmix.mixer.results.result import count
+
+    check: Check | None = None
+    if check_runs:
+        try:
+            check = Check(check_runs, count(check_parameters, "check-parameters"), count(check_tokens, "check-tokens"))
+        except ValueError as error:
+            raise ConfigError(f"--{error}") from None
+    return preview(run, parameters=_proxy_parameters(run), check=check)
+
+
+def _proxy_parameters(run: Run) -> int:
+    """Parameters of one proxy, embeddings included."""
+    from midmix.proxy_train.shape import Shape
+    from midmix.proxy_train.step import training_settings
+    from midmix.proxy_train.tokens import load_tokenizer, num_ids
+
+    tokenizers = run.config.require("tokenizers", "train")
+    name = "proxy" if "proxy" in tokenizers else "main"
+    vocabulary = num_ids(load_tokenizer(name, run.config.resolve(tokenizers[name])))
+    sizes = training_settings(run.config.require("proxy", "train"), vocabulary=vocabulary)["shape"]
+    return Shape(**sizes, vocabulary=vocabulary).num_parameters
+
+
+def _print_preview(found: Preview) -> None:
+    roles = ", ".join(f"{number} {role}" for role, number in found.roles.items())
+    runs = sum(found.roles.values())
+    typer.echo(f"{runs} runs: {roles}")
+    typer.echo(f"{found.tokens_per_run:,} tokens each, {runs * found.tokens_per_run:,} in all")
+    typer.echo(
+        f"{found.flops_per_run:.2e} FLOPs each, {found.flops:.2e} in all (6 x parameters x tokens): "
+        f"{found.split.mixtures:.0%} for mixtures, {found.split.replicates:.0%} for repeats, "
+        f"{found.split.check:.0%} for the larger check"
+    )
+    typer.echo(f"smallest gain over the {found.reference} mixture that shows (95%, four times in five), bits per byte:")
+    width = max(len(name) for name in found.effects)
+    for name, (prior, effect, check) in found.effects.items():
+        checked = "" if check is None else f", {check:.4f} by the larger check"
+        typer.echo(
+            f"  {name:<{width}}  {effect.best:.4f} to {effect.typical:.4f} by the swarm{checked}  "
+            f"(losses spread {prior.spread:.4f}, noise {prior.noise:.4f}: {prior.source})"
+        )
+
+
+def _add_next(run: Run, size: int) -> None:
+    from midmix.mixer.design.grow import add_runs
+    from midmix.mixer.design.inputs import inputs_of
+    from midmix.mixer.design.next_runs import next_runs
+    from midmix.writer import only_writer
+
+    found = next_runs(run, size)
+    words = f"the recommended mixture is expected to lose {found.regret:.4f} bits per byte against the best candidate"
+    if found.enough:
+        typer.echo(f"stop: {words}, less than the noise of one run, {found.noise:.4f}. Nothing was added.")
+        return
+    with only_writer(run.folder):
+        numbers = add_runs(
+            run.folder, "sequential", [(0, w) for w in found.weights], inputs_of(run, "design").supply.domains
+        )
+    for number, improvement in zip(numbers, found.improvement, strict=True):
+        typer.echo(f"run {number}: expected to improve the best by {improvement:.4f} bits per byte")
+    typer.echo(f"{words} (noise of one run {found.noise:.4f})")
+    _say_next(run)
+
+
+def _add_ablation(run: Run, what: str, seeds: int | None) -> None:
+    from midmix.mixer.design.ablation import ablation_runs, domain_of
+    from midmix.mixer.design.grow import add_runs
+    from midmix.mixer.design.inputs import inputs_of
+    from midmix.writer import only_writer
+
+    kind, _, name = what.partition("=")
+    if kind not in ("source", "domain") or not name:
+        raise ConfigError(f"--ablate: got {what!r}, expected source=NAME or domain=NAME")
+    inputs = inputs_of(run, "design")
+    domain = domain_of(name, kind, inputs.supply)
+    reference = inputs.natural if inputs.baseline is None else inputs.baseline
+    many = range(seeds or run.config.require("proxy", "design").seeds)
+    runs = ablation_runs(reference, domain, name, many)
+    with only_writer(run.folder):
+        numbers = add_runs(run.folder, "ablation", runs, inputs.supply.domains)
+    for number, (seed, weights) in zip(numbers, runs, strict=True):
+        typer.echo(f"run {number}: {'with' if weights[domain] else 'without'} {name}, seed {seed}")
+    _say_next(run)
+
+
+def _say_next(run: Run) -> None:
+    typer.echo(f"next: midmix run CONFIG --out {run.folder} --from train")
