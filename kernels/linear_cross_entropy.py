@@ -1,9 +1,13 @@
 """Cross-entropy of a batch of models straight from hidden states, without keeping the logits.
 
-Logits are made block by block over the tokens; the gradients of hidden states and heads are made in the same pass,
-while the block is in cache, and backward only scales them by the gradient of each model's loss. This saves the
-second product with the head that recomputation would cost (a tenth of a small model's step on a CPU).
-Letters: M models, N tokens, D width, V vocabulary, C tokens of a block.
+Two forms, both with the same bits at every run; both make the gradients of hidden states and heads at once, and
+backward only scales them by the gradient of each model's loss:
+
+- chunked: logits are made block by block over the tokens and used up while the block is in cache. This saves the
+  second product with the head that recomputation would cost (a tenth of a small model's step on a CPU).
+- fused, in `linear_cross_entropy_fused.py` (Triton, 16-bit, D <= 384): logits never leave the chip.
+
+Letters: M models, N tokens, D width, V vocabulary, C tokens of a block, G models of a group.
 """
 
 from __future__ import annotations
@@ -13,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from midmix.kernels.linear_cross_entropy_fused import is_supported, linear_cross_entropy_fused, losses_fused
 from midmix.kernels.softmax_cross_entropy import softmax_cross_entropy_
 
 # Logits of one block: 2 MiB stay in a CPU core's cache, 256 MiB keep a GPU busy.
@@ -36,30 +41,21 @@ def linear_cross_entropy_reference(
     return (nll_MN * weights_MN).sum(1), nll_MN
 
 
-class _LinearCrossEntropy(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, hidden_MND: Tensor, head_MVD: Tensor, targets_MN: Tensor, weights_MN: Tensor, block: int
-    ) -> tuple[Tensor, Tensor]:
-        nll_MN = torch.empty_like(weights_MN)
-        d_hidden_MND, d_head_MVD = torch.empty_like(hidden_MND), torch.empty_like(head_MVD)
-        # One model at a time on a CPU: its head and a block of logits stay in cache together.
-        group = 1 if hidden_MND.device.type == "cpu" else hidden_MND.shape[0]
-        for first in range(0, hidden_MND.shape[0], group):
-            models = slice(first, first + group)
-            _forward_and_gradients(
-                hidden_MND[models], head_MVD[models], targets_MN[models], weights_MN[models], block,
-                nll_MN[models], d_hidden_MND[models], d_head_MVD[models],
-            )  # fmt: skip
-        ctx.save_for_backward(d_hidden_MND, d_head_MVD)
-        ctx.mark_non_differentiable(nll_MN)
-        return (nll_MN * weights_MN).sum(1), nll_MN
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
-        d_hidden_MND, d_head_MVD = ctx.saved_tensors
-        scale_M11 = gradients[0][:, None, None]
-        return d_hidden_MND * scale_M11, d_head_MVD * scale_M11, None, None, None
+def linear_cross_entropy_chunked(
+    hidden_MND: Tensor, head_MVD: Tensor, targets_MN: Tensor, weights_MN: Tensor, block: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Losses [M, N] and the gradients of their weighted sum by hidden states and heads, `block` tokens at a time."""
+    nll_MN = torch.empty_like(weights_MN)
+    d_hidden_MND, d_head_MVD = hidden_MND.new_empty(hidden_MND.shape), head_MVD.new_empty(head_MVD.shape)
+    # One model at a time on a CPU: its head and a block of logits stay in cache together.
+    group = 1 if hidden_MND.device.type == "cpu" else max(1, hidden_MND.shape[0])
+    for first in range(0, hidden_MND.shape[0], group):
+        models = slice(first, first + group)
+        _forward_and_gradients(
+            hidden_MND[models], head_MVD[models], targets_MN[models], weights_MN[models], block,
+            nll_MN[models], d_hidden_MND[models], d_head_MVD[models],
+        )  # fmt: skip
+    return nll_MN, d_hidden_MND, d_head_MVD
 
 
 def _forward_and_gradients(
@@ -87,6 +83,42 @@ def _forward_and_gradients(
             d_head_GVD.baddbmm_(logits_GCV.transpose(1, 2), hidden_GCD)
 
 
+@torch.library.custom_op("midmix::linear_cross_entropy", mutates_args=())
+def _operator(
+    hidden_MND: Tensor, head_MVD: Tensor, targets_MN: Tensor, weights_MN: Tensor, block: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Weighted sums [M], losses [M, N], and the gradients of each model's sum by its hidden states and head."""
+    arguments = (hidden_MND, head_MVD, targets_MN, weights_MN)
+    if is_supported(hidden_MND, head_MVD):
+        nll_MN, d_hidden_MND, d_head_MVD = linear_cross_entropy_fused(*arguments)
+    else:
+        nll_MN, d_hidden_MND, d_head_MVD = linear_cross_entropy_chunked(*arguments, block)
+    return (nll_MN * weights_MN).sum(1), nll_MN, d_hidden_MND, d_head_MVD
+
+
+@_operator.register_fake
+def _(
+    hidden_MND: Tensor, head_MVD: Tensor, targets_MN: Tensor, weights_MN: Tensor, block: int
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    d_hidden_MND, d_head_MVD = hidden_MND.new_empty(hidden_MND.shape), head_MVD.new_empty(head_MVD.shape)
+    return weights_MN.new_empty(len(weights_MN)), torch.empty_like(weights_MN), d_hidden_MND, d_head_MVD
+
+
+def _keep_gradients(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    _, nll_MN, d_hidden_MND, d_head_MVD = output
+    ctx.save_for_backward(d_hidden_MND, d_head_MVD)
+    ctx.mark_non_differentiable(nll_MN, d_hidden_MND, d_head_MVD)
+
+
+def _scale_gradients(ctx: Any, d_loss_M: Tensor, *_: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
+    d_hidden_MND, d_head_MVD = ctx.saved_tensors
+    scale_M11 = d_loss_M[:, None, None]
+    return d_hidden_MND * scale_M11, d_head_MVD * scale_M11, None, None, None
+
+
+_operator.register_autograd(_scale_gradients, setup_context=_keep_gradients)
+
+
 def linear_cross_entropy(
     hidden_MND: Tensor, head_MVD: Tensor, targets_MN: Tensor, weights_MN: Tensor, *, block: int | None = None
 ) -> tuple[Tensor, Tensor]:
@@ -96,15 +128,20 @@ def linear_cross_entropy(
     Gradients reach `hidden_MND` and `head_MVD`. `block` is the number of tokens per block of logits.
     """
     block = block or block_tokens(hidden_MND, head_MVD.shape[1])
-    loss_M, nll_MN = _LinearCrossEntropy.apply(  # type: ignore[no-untyped-call]
-        hidden_MND, head_MVD, targets_MN, weights_MN, block
-    )
+    loss_M, nll_MN, _, _ = _operator(hidden_MND, head_MVD, targets_MN, weights_MN, block)
     return loss_M, nll_MN
 
 
+def _loss_dtype(hidden_MND: Tensor) -> torch.dtype:
+    return torch.promote_types(hidden_MND.dtype, torch.float32)
+
+
+@torch.library.custom_op("midmix::linear_cross_entropy_values", mutates_args=())
 def linear_cross_entropy_values(hidden_MND: Tensor, head_MVD: Tensor, targets_MN: Tensor) -> Tensor:
-    """The loss of every token [M, N] in nats, without gradients; logits are made block by block."""
-    nll_MN = hidden_MND.new_empty(targets_MN.shape)
+    """The loss of every token [M, N] in nats, fp32 or wider, without gradients and without full logits."""
+    if is_supported(hidden_MND, head_MVD):
+        return losses_fused(hidden_MND.contiguous(), head_MVD.contiguous(), targets_MN.contiguous())[0]
+    nll_MN = hidden_MND.new_empty(targets_MN.shape, dtype=_loss_dtype(hidden_MND))
     block = block_tokens(hidden_MND, head_MVD.shape[1])
     for model in range(hidden_MND.shape[0]):
         for start in range(0, targets_MN.shape[1], block):
@@ -113,3 +150,8 @@ def linear_cross_entropy_values(hidden_MND: Tensor, head_MVD: Tensor, targets_MN
             chosen_C = logits_CV.gather(1, targets_MN[model, rows, None])[:, 0]
             nll_MN[model, rows] = logits_CV.logsumexp(1) - chosen_C
     return nll_MN
+
+
+@linear_cross_entropy_values.register_fake
+def _(hidden_MND: Tensor, head_MVD: Tensor, targets_MN: Tensor) -> Tensor:
+    return hidden_MND.new_empty(targets_MN.shape, dtype=_loss_dtype(hidden_MND))

@@ -7,13 +7,12 @@ CUDA. Letters: R rows, V vocabulary.
 
 from __future__ import annotations
 
-import importlib.util
-
 import torch
 from torch import Tensor
 
-_HAS_TRITON = importlib.util.find_spec("triton") is not None
-_LARGEST_BLOCK = 4096
+from midmix.kernels.launch import HAS_TRITON, can_launch
+
+LARGEST_BLOCK = 4096
 
 
 def softmax_cross_entropy_reference_(logits_RV: Tensor, targets_R: Tensor, weights_R: Tensor) -> Tensor:
@@ -26,17 +25,17 @@ def softmax_cross_entropy_reference_(logits_RV: Tensor, targets_R: Tensor, weigh
     chosen_R = logits_RV.gather(1, targets_R1)[:, 0]
     total_R = logits_RV.exp_().sum(1)
     logits_RV.mul_((weights_R / total_R)[:, None])
-    logits_RV.scatter_add_(1, targets_R1, -weights_R[:, None])
+    logits_RV.scatter_add_(1, targets_R1, -weights_R[:, None].to(logits_RV.dtype))
     return total_R.log() - chosen_R
 
 
-if _HAS_TRITON:
+if HAS_TRITON:
     import triton
     import triton.language as tl
 
     # Triton compiles the annotations as well, so that only its own may stand here.
     @triton.jit  # type: ignore[untyped-decorator]
-    def _row_kernel(logits, targets, weights, losses, columns, stride, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
+    def row_kernel(logits, targets, weights, losses, columns, stride, BLOCK: tl.constexpr):  # type: ignore[no-untyped-def]
         row = tl.program_id(0).to(tl.int64)
         base = logits + row * stride
         target = tl.load(targets + row)
@@ -66,10 +65,9 @@ if _HAS_TRITON:
 
 
 def is_supported(logits_RV: Tensor) -> bool:
-    """Whether the Triton form takes these logits: on CUDA, 2-D, rows contiguous, fp32, fp16 or bf16."""
+    """Whether the Triton form takes these logits: where Triton runs, 2-D, rows contiguous, fp32, fp16 or bf16."""
     return (
-        _HAS_TRITON
-        and logits_RV.is_cuda
+        can_launch(logits_RV)
         and logits_RV.dim() == 2
         and logits_RV.stride(1) == 1
         and logits_RV.dtype in (torch.float32, torch.float16, torch.bfloat16)
@@ -85,17 +83,17 @@ def softmax_cross_entropy_triton_(logits_RV: Tensor, targets_R: Tensor, weights_
     losses_R = torch.empty(rows, dtype=torch.float32, device=logits_RV.device)
     if rows == 0:
         return losses_R
-    block = min(_LARGEST_BLOCK, triton.next_power_of_2(columns))
+    block = min(LARGEST_BLOCK, triton.next_power_of_2(columns))
     sizes = (columns, logits_RV.stride(0))
     warps = min(16, max(1, block // 256))
-    _row_kernel[(rows,)](logits_RV, targets_R, weights_R, losses_R, *sizes, BLOCK=block, num_warps=warps)
+    row_kernel[(rows,)](logits_RV, targets_R, weights_R, losses_R, *sizes, BLOCK=block, num_warps=warps)
     return losses_R
 
 
 def softmax_cross_entropy_(logits_RV: Tensor, targets_R: Tensor, weights_R: Tensor) -> Tensor:
     """Losses [R] in nats, the logits overwritten by the gradient of sum(weights_R * losses); the form that fits.
 
-    `targets_R` are class numbers below V (int64), `weights_R` has the dtype of the losses.
+    `targets_R` are class numbers below V (int64); `weights_R` may be wider than the logits.
     """
     if is_supported(logits_RV):
         return softmax_cross_entropy_triton_(logits_RV, targets_R.contiguous(), weights_R.contiguous())

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from midmix.kernels.linear_cross_entropy import (
+    block_tokens,
     linear_cross_entropy,
     linear_cross_entropy_reference,
     linear_cross_entropy_values,
@@ -92,3 +93,39 @@ def test_values_without_gradients_are_the_same() -> None:
     hidden, head, targets, weights = _case(2, 50, 8, 40)
     expected = linear_cross_entropy_reference(hidden, head, targets, weights)[1]
     torch.testing.assert_close(linear_cross_entropy_values(hidden, head, targets), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_the_operators_are_what_they_tell_the_compiler() -> None:
+    hidden, head, targets, weights = _case(2, 6, 3, 5)
+    torch.library.opcheck(torch.ops.midmix.linear_cross_entropy.default, (hidden, head, targets, weights, 4))
+    torch.library.opcheck(linear_cross_entropy_values, (hidden.detach(), head.detach(), targets))
+
+
+def test_losses_and_gradients_are_bitwise_the_same_inside_a_compiled_function() -> None:
+    hidden, head, targets, weights = _case(2, 40, 8, 30, torch.float32)
+
+    def loss(hidden: Tensor, head: Tensor) -> Tensor:
+        return linear_cross_entropy(hidden * 2, head, targets, weights)[0].sum()
+
+    # the graph and its gradient are traced; turning them into machine code would take a minute and tell no more
+    compiled = torch.compile(loss, backend="aot_eager", fullgraph=True)
+    for ours, expected in zip(
+        torch.autograd.grad(compiled(hidden, head), [hidden, head]),
+        torch.autograd.grad(loss(hidden, head), [hidden, head]),
+        strict=True,
+    ):
+        assert torch.equal(ours, expected)
+
+
+def test_blocks_keep_logits_in_a_core_s_cache() -> None:
+    hidden = torch.zeros(5, 7, 4)
+    assert block_tokens(hidden, 2048) == 256
+    assert block_tokens(hidden, 10**9) == 16
+
+
+def test_losses_of_narrow_hidden_states_are_wide() -> None:
+    hidden, head, targets, weights = _case(2, 50, 8, 40)
+    narrow = linear_cross_entropy_values(hidden.bfloat16(), head.bfloat16(), targets)
+    assert narrow.dtype == torch.float32
+    expected = linear_cross_entropy_reference(hidden, head, targets, weights)[1]
+    torch.testing.assert_close(narrow.double(), expected, rtol=0.05, atol=0.1)
