@@ -70,10 +70,10 @@ class Ours:
         fired = self.connection.sql(self.sql).to_arrow_table().column("fired").combine_chunks()
         keep = pa.compute.equal(pa.compute.list_value_length(fired), 0)
         reason = pa.array([f[0] if f else None for f in fired.to_pylist()], pa.string())
-        none = pa.nulls(len(keys))
-        rows = [pa.array(keys), keep, reason, fired, none, none, none]
-        arrays = [array.cast(field.type) for array, field in zip(rows, DECISIONS.schema(), strict=True)]
-        write_table(self.folder, DECISIONS, pa.Table.from_arrays(arrays, schema=DECISIONS.schema()), stem="p")
+        known = {"doc": pa.array(keys), "keep": keep, "reason": reason, "fired": fired}
+        schema = DECISIONS.schema()
+        arrays = [known.get(field.name, pa.nulls(len(keys), field.type)).cast(field.type) for field in schema]
+        write_table(self.folder, DECISIONS, pa.Table.from_arrays(arrays, schema=schema), stem="p")
         return fired.to_pylist()
 
 
