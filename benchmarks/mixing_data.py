@@ -35,7 +35,7 @@ class RegMix:
         return np.minimum(MAX_TIMES_NATURAL * self.natural, 1.0)
 
     def subset(self, seed: int, size: int) -> I64:
-        """The training runs [size] of a seed, as the issue draws them."""
+        """The training runs [size] of a seed."""
         return np.random.default_rng(seed).choice(NUM_TRAIN, size, replace=False)
 
 

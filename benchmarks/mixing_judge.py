@@ -1,6 +1,6 @@
 """The judges of proposed mixtures: laws fitted on all 768 runs, which stand in for training the proposal.
 
-The judge of `mixing.md` 2.6 is the mean of two Gaussian processes, on logarithms and on square roots of weights, fitted on
+The judge is the mean of two Gaussian processes, on logarithms and on square roots of weights, fitted on
 the objective itself: that alone gives the natural mixture its 5.387 on Pile-CC and 4.7205 on the mean. The second judge
 is the power law, metric by metric.
 """

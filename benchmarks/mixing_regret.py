@@ -1,6 +1,6 @@
 """Point 6: what a decision under constraints costs, decided among the 256 test mixtures and paid in their measured losses.
 
-The losses on Pile-CC, Wikipedia and PG-19 may not pass the natural mixture's (constants of `mixing.md` 2.10) by more than
+The losses on Pile-CC, Wikipedia and PG-19 may not pass the natural mixture's (constants, since judges differ by up to 0.06 on it) by more than
 0.3; objectives are each of the 13 losses and the mean of those that are not constrained; 64 runs, 20 seeds. A pick is
 charged its loss above the best feasible one, in nats; one that breaks a
 constraint is charged what the worst feasible mixture costs, since raw regret rewards breaking them.

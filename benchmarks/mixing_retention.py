@@ -1,7 +1,7 @@
 """Point 7: the most capability that retention allows: is the bound kept in truth, and how much of the gain is left?
 
 Least github + dm_mathematics + stackexchange + arxiv, where the losses on Pile-CC, Wikipedia and PG-19 may rise by 0.1 over
-the natural mixture's (constants of `mixing.md` 2.10). 32 runs and one on the natural mixture, whose losses are those
+the natural mixture's (constants, since judges differ by up to 0.06 on it). 32 runs and one on the natural mixture, whose losses are those
 constants and, for the other four, the judge's; 20 subsets, w <= 15 x natural. Judged by the Gaussian processes on all 768
 runs, which also say what the best feasible mixture would gain.
 """

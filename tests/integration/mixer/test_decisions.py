@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -14,27 +12,16 @@ from threadpoolctl import threadpool_limits
 
 from midmix.mixer.fit.heldout import fit_metric
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 NAMES = ("data", "judge", "proposals", "regret", "retention")
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[dict[str, ModuleType]]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        yield {name: importlib.import_module(f"mixing_{name}") for name in NAMES}
-
-
-@pytest.fixture(scope="module")
-def data(bench: dict[str, ModuleType]) -> Any:
-    folder = BENCHMARKS.parents[1] / "shared" / "data" / "regmix"
-    if not folder.is_dir():
-        pytest.skip("no ../shared/data/regmix beside the checkout: RegMix's CSV files are not supplied here")
-    return bench["data"].load_regmix(folder)
+def bench(benchmark_named: Callable[[str], ModuleType]) -> dict[str, ModuleType]:
+    return {name: benchmark_named(name) for name in NAMES}
 
 
 def test_32_runs_propose_better_than_natural_by_far(bench: dict[str, ModuleType], data: Any) -> None:
-    """The judge gives the natural mixture the 5.387 of `mixing.md` 2.6; RegMix's own from 512 runs is 5.071."""
+    """The judge gives the natural mixture 5.387; RegMix's own from 512 runs is 5.071."""
     place = data.metrics.index("pile_cc")
     runs = data.subset(0, 32)
     with threadpool_limits(1):
@@ -54,7 +41,7 @@ def test_an_infeasible_pick_is_charged_the_worst_feasible_mixture(bench: dict[st
     truth = data.test_losses
     allowed = [truth[:, data.metrics.index(m)] <= level + 0.3 for m, level in regret.LEVELS.items()]
     feasible = np.flatnonzero(np.all(allowed, axis=0))
-    assert len(feasible) == 60  # of 256, as `mixing.md` 2.10 counts them
+    assert len(feasible) == 60  # of 256
     column = data.metrics.index("arxiv")
     best = int(feasible[truth[feasible, column].argmin()])
     greedy = int(truth[:, column].argmin())
@@ -68,7 +55,7 @@ def test_an_infeasible_pick_is_charged_the_worst_feasible_mixture(bench: dict[st
 def test_proposals_are_as_good_as_asked(bench: dict[str, ModuleType], data: Any) -> None:
     with threadpool_limits(1):
         figures = bench["proposals"].proposals(data)
-    for size, cc, mean13 in ((32, 5.095, 4.645), (64, 5.09, 4.64)):  # bounds of the issue and 0.01
+    for size, cc, mean13 in ((32, 5.095, 4.645), (64, 5.09, 4.64)):  # the bounds over five subsets, and 0.01
         assert figures[f"proposal_{size}_cc"] <= cc
         assert figures[f"proposal_{size}_mean13"] <= mean13
         for peer in ("regmix_64", "olmix_64_kl0.05", "olmix_64_kl0.005", "unimax", "natural"):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -13,22 +11,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
-
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        yield importlib.import_module("mixing_evidence")
-
-
-@pytest.fixture(scope="module")
-def data(bench: ModuleType) -> Any:
-    folder = BENCHMARKS.parents[1] / "shared" / "data" / "regmix"
-    if not folder.is_dir():
-        pytest.skip("no ../shared/data/regmix beside the checkout: RegMix's CSV files are not supplied here")
-    return importlib.import_module("mixing_data").load_regmix(folder)
+def bench(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_named("evidence")
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +29,14 @@ def test_one_subset_without_noise(bench: ModuleType, four: Any) -> None:
     with threadpool_limits(1):
         supported, wrong, total = bench.count_pairs(four, 0, 0.0)
     assert total == 5 * 32_640
-    assert wrong / supported <= 0.0075  # bound of the issue: 0.005 over five subsets and 13 losses
+    assert wrong / supported <= 0.0075  # bound: 0.005 over five subsets and 13 losses
     assert 1 - supported / total <= 0.35
 
 
 def test_noise_makes_it_refuse_rather_than_err(bench: ModuleType, four: Any) -> None:
     with threadpool_limits(1):
         supported, wrong, total = bench.count_pairs(four, 0, 0.5)
-    assert wrong / supported <= 0.015  # bound of the issue: 0.01 over all levels
+    assert wrong / supported <= 0.015  # bound: 0.01 over all levels
     assert 0.35 < 1 - supported / total < 0.8
 
 

@@ -1,12 +1,10 @@
-"""Points 1-4 and 9 of `benchmarks/mixing.py` on RegMix's runs: the issue's bounds, one subset quickly, all of it when full."""
+"""Points 1-4 and 9 of `benchmarks/mixing.py` on RegMix's runs: the bounds that are promised, one subset quickly, all of it when full."""
 
 from __future__ import annotations
 
-import importlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -14,23 +12,12 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 Z90 = 1.645
 
 
 @pytest.fixture(scope="module")
-def bench() -> Iterator[ModuleType]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        yield importlib.import_module("mixing_laws")
-
-
-@pytest.fixture(scope="module")
-def data(bench: ModuleType) -> Any:
-    folder = BENCHMARKS.parents[1] / "shared" / "data" / "regmix"
-    if not folder.is_dir():
-        pytest.skip("no ../shared/data/regmix beside the checkout: RegMix's CSV files are not supplied here")
-    return importlib.import_module("mixing_data").load_regmix(folder)
+def bench(benchmark_named: Callable[[str], ModuleType]) -> ModuleType:
+    return benchmark_named("laws")
 
 
 def ranks(bench: ModuleType, data: Any, law: str, size: int) -> dict[str, float]:
@@ -95,7 +82,7 @@ BOUNDS = {
 
 @pytest.mark.full
 @pytest.mark.parametrize("point", BOUNDS)
-def test_the_bounds_of_the_issue(bench: ModuleType, data: Any, point: str) -> None:
+def test_the_bounds_that_are_promised(bench: ModuleType, data: Any, point: str) -> None:
     with threadpool_limits(1):
         figures = getattr(bench, point)(data)
     for name, bound in BOUNDS[point].items():

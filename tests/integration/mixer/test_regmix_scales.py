@@ -6,7 +6,6 @@ import csv
 from pathlib import Path
 
 import numpy as np
-import pytest
 from threadpoolctl import threadpool_limits
 
 from midmix.mixer.fit.files import Pair, read_files
@@ -31,16 +30,13 @@ def predicted(swarm: Swarm, weights: np.ndarray) -> np.ndarray:
     return np.column_stack([law.predict(weights) for law in laws])
 
 
-def test_eight_large_runs_carry_the_small_ones_to_their_scale(repository: Path, tmp_path: Path) -> None:
-    folder = repository.parent / "shared" / "data" / "regmix"
-    if not folder.is_dir():
-        pytest.skip("no ../shared/data/regmix beside the checkout: RegMix's CSV files are not supplied here")
+def test_eight_large_runs_carry_the_small_ones_to_their_scale(regmix_folder: Path, tmp_path: Path) -> None:
     small = np.random.default_rng(0).choice(512, 64, replace=False)
     large = np.random.default_rng(100).choice(256, 8, replace=False)
     pairs = [
         Pair(
-            write_rows(folder / f"{part}_mixture_{size}.csv", tmp_path / f"m{size}.csv", rows),
-            write_rows(folder / f"{part}_pile_loss_{size}.csv", tmp_path / f"l{size}.csv", rows),
+            write_rows(regmix_folder / f"{part}_mixture_{size}.csv", tmp_path / f"m{size}.csv", rows),
+            write_rows(regmix_folder / f"{part}_pile_loss_{size}.csv", tmp_path / f"l{size}.csv", rows),
             {"parameters": size, "tokens": "1B"},
         )
         for part, size, rows in (("train", "1m", small), ("test", "60m", large))
@@ -52,8 +48,8 @@ def test_eight_large_runs_carry_the_small_ones_to_their_scale(repository: Path, 
         pooled = at_larger_scale(files.swarm, metrics)
         assert len(pooled.runs) == 72 and pooled.larger is not None and pooled.larger.parameters == 60_000_000
         others = [i for i in range(256) if i not in large]
-        weights, truth = (values(folder / f"test_{what}_60m.csv")[others] for what in ("mixture", "pile_loss"))
-        with (folder / "test_pile_loss_60m.csv").open(encoding="utf-8") as stream:
+        weights, truth = (values(regmix_folder / f"test_{what}_60m.csv")[others] for what in ("mixture", "pile_loss"))
+        with (regmix_folder / "test_pile_loss_60m.csv").open(encoding="utf-8") as stream:
             columns = next(csv.reader(stream))[1:]
         truth = truth[:, [columns.index(metric) for metric in metrics]]
         error = np.abs(predicted(pooled, weights / weights.sum(axis=1, keepdims=True)) - truth).mean(axis=0)
