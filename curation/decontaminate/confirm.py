@@ -9,16 +9,26 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from midmix.curation.decontaminate.alignment import MOST_WINDOW_TOKENS, SCALE, Piece, align, make_room
+from midmix.curation.decontaminate.alignment import (
+    MOST_FIELD_TOKENS,
+    MOST_WINDOW_TOKENS,
+    SCALE,
+    Piece,
+    align,
+    make_room,
+)
 from midmix.curation.decontaminate.index import Lookup
 from midmix.curation.decontaminate.notation import NUMBER
 from midmix.curation.decontaminate.tokens import Tokens
 from midmix.curation.decontaminate.verdict import LEAK, NONE, PARAPHRASED, is_paraphrase, judge
+from midmix.curation.decontaminate.windows import SIZES
 from midmix.jit import njit
 
 # Tokens beyond a quarter of the window, and text per token of the item, on either side, as in the search by grams.
 _MARGIN = 12
 _LOOSE = 1.3
+# Text that is compared with an item: the widest window with its slack, and the rest of the longest field on its sides.
+assert SIZES[-1] * 3 // 2 + 2 * _MARGIN + int(MOST_FIELD_TOKENS * _LOOSE) <= MOST_WINDOW_TOKENS
 # What a token that the item has not costs where a paraphrase's place is told.
 _STRANGE = SCALE // 3
 # Columns of a candidate: text, first token of the window, token after its last, piece, first token of what was
@@ -82,7 +92,7 @@ def _confirm(candidates, offsets, codes, tokens, index, room, rows, shares):  # 
         before = np.int64(candidates[k, PIECE_FIRST] * _LOOSE) + slack
         behind = np.int64((end - begin - candidates[k, PIECE_LAST]) * _LOOSE) + slack
         left = max(offsets[doc], candidates[k, FIRST] - before)
-        right = min(offsets[doc + 1], candidates[k, LAST] + behind, left + MOST_WINDOW_TOKENS)
+        right = min(offsets[doc + 1], candidates[k, LAST] + behind)
         low, high, evidence = align(piece, codes[left:right], tokens.classes[left:right], 0.0, room)
         label, rule = judge(evidence, index.kinds[number])
         share = evidence.matched

@@ -19,12 +19,14 @@ from midmix.task import ArtefactRecord, Output, Task, fingerprint
 
 
 class InlinePool:
-    """Runs tasks at once in this process, and counts them."""
+    """Runs tasks at once in this process, and counts them; `totals` are those that progress is told of."""
 
     def __init__(self) -> None:
         self.calls = 0
+        self.totals: list[int] = []
 
-    def map(self, function: Callable[..., None], calls: Sequence[tuple[Any, ...]], **_: Any) -> None:
+    def map(self, function: Callable[..., None], calls: Sequence[tuple[Any, ...]], *, total: int, **_: Any) -> None:
+        self.totals.append(total)
         for call in calls:
             self.calls += 1
             function(*call)
@@ -84,6 +86,14 @@ def test_a_finished_unit_is_reused_and_a_new_unit_alone_is_done(tmp_path: Path) 
         (0, "two"),
         (1, "two"),
     ]
+
+
+def test_parts_with_nothing_asked_of_them_are_no_tasks(tmp_path: Path) -> None:
+    publish_parts(tmp_path, {0: "h0", 1: "h1"})
+    pool = InlinePool()
+    do(context(tmp_path, pool), {"one": {}})
+    do(context(tmp_path, pool, step="dedup"), {})
+    assert pool.totals == [2, 0]
 
 
 def test_a_changed_file_is_redone_and_a_missing_output_too(tmp_path: Path) -> None:
