@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from midmix.errors import InputError
+from midmix.mixer.plan.files import link_or_copy
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Stage, TokenFile
 
@@ -45,11 +45,46 @@ class Written:
     sha256: str
 
 
-def only_stage(plan: Plan, trainer: str) -> Stage:
-    """The plan's stage. Raises InputError when there are several, which this exporter cannot write."""
-    if len(plan.stages) != 1:
-        raise InputError(f"{trainer}: got a plan of {len(plan.stages)} stages, this exporter writes plans of one stage")
-    return plan.stages[0]
+@dataclass(frozen=True)
+class Part:
+    """What one stage brings: files by content, token files by path, and notes; paths are relative to its folder."""
+
+    texts: dict[str, str]
+    links: dict[str, TokenFile]
+    notes: tuple[str, ...] = ()
+
+
+def stage_folder(plan: Plan, stage: Stage) -> str:
+    """Where a stage's files lie in the trainer's folder: in it where the plan has one stage, else in one of its name."""
+    return "" if len(plan.stages) == 1 else f"{stage.id}/"
+
+
+def stage_parts(plan: Plan, root: str, make: Callable[[Plan, Stage, str], Part]) -> Part:
+    """The parts of all stages as one. `make` gets the plan, a stage and the root that its paths stand under."""
+    texts: dict[str, str] = {}
+    links: dict[str, TokenFile] = {}
+    notes: list[str] = []
+    for stage in plan.stages:
+        folder = stage_folder(plan, stage)
+        part = make(plan, stage, f"{root}/{folder}".rstrip("/") if root else "")
+        texts |= {folder + path: text for path, text in part.texts.items()}
+        links |= {folder + path: file for path, file in part.links.items()}
+        notes += [f"stage {stage.id}: {note}" if folder else note for note in part.notes]
+    return Part(texts, links, tuple(notes))
+
+
+def stage_facts(plan: Plan) -> dict[str, Any]:
+    """What `EXPORT.json` says of every stage, in the order in which they are trained."""
+    return {
+        "stages": [
+            {
+                "stage": stage.id,
+                "folder": stage_folder(plan, stage) or ".",
+                "sequences": {share.domain: share.sequences for share in stage.mixture},
+            }
+            for stage in plan.stages
+        ]
+    }
 
 
 def record_of(export: Export, plan: Plan) -> str:
@@ -94,14 +129,6 @@ def write_folder(export: Export, plan: Plan, destination: Path, token_files: Map
     if destination.exists():
         shutil.rmtree(destination)
     scratch.rename(destination)
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """Make `target` the same bytes as `source`: a hard link, or a copy where that is not possible."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def json_text(value: object) -> str:

@@ -7,16 +7,24 @@ end, so it is not chosen again: after `train-samples` samples every shard has ha
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Mapping
+
 from midmix.errors import InputError
-from midmix.mixer.export.folder import Export, json_text, only_stage
+from midmix.mixer.export.folder import Export, Part, json_text, stage_facts, stage_parts
+from midmix.mixer.export.megatron_arguments import launch_arguments
+from midmix.mixer.export.readback import StageRead
 from midmix.mixer.plan.allocate import available_sequences
-from midmix.mixer.plan.manifest import Plan, is_number
+from midmix.mixer.plan.checks import is_number
+from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Domain, Shard, Stage, TokenFile
 
 TARGET_VERSION = "0.16.1"
 MAX_DATASETS = 32_766  # BlendedDataset keeps their numbers in int16
 # Beyond this many samples the rounding of Megatron's float64 shares may reach one sample.
 MAX_EXACT_SAMPLES = 50_000_000
+PREFIX = re.compile(r"tokens/(.+)-train-(\d+)$")
 LOST = (
     "caps on epochs: Megatron repeats without a word; they were checked here",
     "which sequences of a shard are drawn in a pass that is not whole: Megatron shuffles each shard by the seed",
@@ -30,7 +38,20 @@ def export(plan: Plan, root: str) -> Export:
 
     Raises InputError when the plan does not fit Megatron.
     """
-    stage = only_stage(plan, "megatron")
+    part = stage_parts(plan, root, _stage)
+    return Export(
+        target="megatron-core",
+        target_version=TARGET_VERSION,
+        unit_conversion="weight = sequences drawn from the shard; one sample is one sequence (and a label token)",
+        texts=part.texts,
+        links=part.links,
+        lost=LOST,
+        notes=part.notes,
+        facts=stage_facts(plan),
+    )
+
+
+def _stage(plan: Plan, stage: Stage, root: str) -> Part:
     links: dict[str, TokenFile] = {}
     train, valid = _train(plan, stage, root, links), _valid(plan, stage, root, links)
     if max(len(train), len(valid)) // 2 > MAX_DATASETS:
@@ -42,20 +63,35 @@ def export(plan: Plan, root: str) -> Export:
         notes.append(f"{stage.sequences} samples: above {MAX_EXACT_SAMPLES}, a shard may be one sample off")
     if not root:
         notes.append("prefixes are relative: launch from this folder, or export with `midmix export --dest`")
-    blend = {"train": train, "valid": valid or None, "test": None}
-    return Export(
-        target="megatron-core",
-        target_version=TARGET_VERSION,
-        unit_conversion="weight = sequences drawn from the shard; one sample is one sequence (and a label token)",
-        texts={
-            "blend.json": json_text(blend),
-            "arguments.txt": _arguments(plan, stage, root),
-            "README.md": _readme(plan, stage),
-        },
-        links=links,
-        lost=LOST,
-        notes=tuple(notes),
-        facts={"sequences": {share.domain: share.sequences for share in stage.mixture}},
+    arguments, lost = launch_arguments(stage)
+    texts = {
+        "blend.json": json_text({"train": train, "valid": valid or None, "test": None}),
+        "arguments.txt": _arguments(plan, stage, root, arguments, lost),
+        "README.md": _readme(plan, stage),
+    }
+    return Part(texts, links, (*notes, *lost))
+
+
+def read_back(folder: Mapping[str, str]) -> StageRead:
+    """A stage as its files in the folder have it: what Megatron would draw, by which arguments."""
+    words = json.loads(folder["blend.json"])["train"]
+    given = dict(
+        line.split(" ", 1) for line in folder["arguments.txt"].splitlines() if line.startswith("--") and " " in line
+    )
+    draws: dict[tuple[str, int], int] = {}
+    for weight, prefix in zip(words[::2], words[1::2], strict=True):
+        found = PREFIX.search(prefix)
+        if found is None:
+            raise InputError(f"megatron: got prefix {prefix!r}, expected tokens/DOMAIN-train-NUMBER")
+        draws[found[1], int(found[2])] = int(weight)
+    return StageRead(
+        sequence_length=int(given["--seq-length"]),
+        global_batch_sequences=int(given["--global-batch-size"]),
+        sequences=int(given["--train-samples"]),
+        seed=int(given["--seed"]),
+        start=float(given["--lr"]),
+        end=float(given["--min-lr"]),
+        draws=draws,
     )
 
 
@@ -63,9 +99,8 @@ def _train(plan: Plan, stage: Stage, root: str, links: dict[str, TokenFile]) -> 
     blend: list[str] = []
     for share in stage.mixture:
         domain = plan.domain(share.domain)
-        for draw, shard in zip(share.draws, domain.shards, strict=True):
-            if draw.sequences:
-                blend += [str(draw.sequences), _link(domain, shard, "train", root, links)]
+        for draw, shard in plan.drawn(share):
+            blend += [str(draw.sequences), _link(domain, shard, "train", root, links)]
     return blend
 
 
@@ -89,9 +124,10 @@ def _link(domain: Domain, shard: Shard, split: str, root: str, links: dict[str, 
     return prefix
 
 
-def _arguments(plan: Plan, stage: Stage, root: str) -> str:
+def _arguments(plan: Plan, stage: Stage, root: str, arguments: list[str], lost: list[str]) -> str:
     prefix = f"{root}/" if root else ""
-    rate = stage.learning_rate
+    lines = "\n".join([*arguments, *(f"# By hand: {words}" for words in lost)])
+    start, end = stage.learning_rate.start, stage.learning_rate.end
     return f"""\
 # Plan {plan.hash[:12]}, stage {stage.id}. One sample is one sequence of {stage.sequence_length} tokens.
 # Use: torchrun ... pretrain_gpt.py $(grep -v '^#' arguments.txt) <model, checkpoint and optimizer arguments>
@@ -103,10 +139,9 @@ def _arguments(plan: Plan, stage: Stage, root: str) -> str:
 --seed {stage.seed}
 # The blend is exact from sample 0 on: start the stage with consumed samples at 0. A checkpoint that is loaded with
 # its iteration makes Megatron start at the consumed samples of the checkpoint, in the middle of this blend.
-# Learning rate of the stage: {rate.schedule}, to start at the checkpoint's last rate, which the config gives as
-# {rate.start}, and to end at {rate.end}:
-#   --lr {rate.start} --min-lr {rate.end} --lr-decay-style {rate.schedule} --lr-decay-samples {stage.sequences}
-#   --lr-warmup-samples 0 --override-opt_param-scheduler
+# Learning rate of the stage: {stage.learning_rate.schedule} from {start} to {end}. The checkpoint's last rate should be
+# the first one here; the scheduler's state in the checkpoint is overridden.
+{lines}
 # Tokenizer: token ids are those of {plan.tokenizer.id} ({plan.tokenizer.vocabulary_size} ids, end of text
 # {plan.tokenizer.eos_id}, tokenizer.json sha256 {plan.tokenizer.file_sha256[:16]}); Megatron does not check it:
 #   --tokenizer-type HuggingFaceTokenizer --tokenizer-model <its folder>

@@ -11,12 +11,16 @@ Source: olmo_core/data/source_mixture.py of ai2-olmo-core 3.0.0.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
-from midmix.mixer.export.folder import Export, json_text, only_stage
+import yaml
+
+from midmix.mixer.export.folder import Export, Part, json_text, stage_facts, stage_parts
+from midmix.mixer.export.readback import StageRead
 from midmix.mixer.plan.manifest import Plan
-from midmix.mixer.plan.models import Share, Stage, TokenFile
+from midmix.mixer.plan.models import LearningRate, Share, Stage, TokenFile
 
 TARGET_VERSION = "3.0.0"
 RATIO_DIGITS = 15
@@ -31,23 +35,49 @@ LOST = (
 
 def export(plan: Plan, root: str) -> Export:
     """The folder for OLMo-core. `root` is put before every path: "" for relative ones, else an absolute folder."""
-    stage = only_stage(plan, "olmo-core")
-    links: dict[str, TokenFile] = {}
-    entries = [entry for share in stage.mixture for entry in _entries(plan, share, stage, root, links)]
+    part = stage_parts(plan, root, _stage)
     return Export(
         target="ai2-olmo-core",
         target_version=TARGET_VERSION,
         unit_conversion="target_ratio = sequences of the entry / of the stage; an entry is one pass over a file",
-        texts={
-            "mixture.yaml": _mixture(entries),
-            "dataset.json": _dataset(plan, stage, root, entries, links),
-            "load.py": Path(__file__).with_name("olmo_core_load.py").read_text(encoding="utf-8"),
-            "README.md": _readme(plan, stage),
-        },
-        links=links,
+        texts=part.texts,
+        links=part.links,
         lost=LOST,
-        notes=tuple(_small(plan, stage)),
-        facts={"sequences": {share.domain: share.sequences for share in stage.mixture}},
+        notes=part.notes,
+        facts=stage_facts(plan),
+    )
+
+
+def _stage(plan: Plan, stage: Stage, root: str) -> Part:
+    links: dict[str, TokenFile] = {}
+    entries = [entry for share in stage.mixture for entry in _entries(plan, share, stage, root, links)]
+    texts = {
+        "mixture.yaml": _mixture(entries),
+        "dataset.json": _dataset(plan, stage, root, entries, links),
+        "load.py": Path(__file__).with_name("olmo_core_load.py").read_text(encoding="utf-8"),
+        "README.md": _readme(plan, stage),
+    }
+    return Part(texts, links, tuple(_small(plan, stage)))
+
+
+def read_back(folder: Mapping[str, str]) -> StageRead:
+    """A stage as its files in the folder have it: what OLMo-core would draw of each file."""
+    settings = json.loads(folder["dataset.json"])
+    length = settings["sequence_length"]
+    sequences = settings["requested_tokens"] // length
+    draws: dict[tuple[str, int], int] = {}
+    for source in yaml.load(folder["mixture.yaml"], getattr(yaml, "CSafeLoader", yaml.SafeLoader))["sources"]:
+        domain, shard, _ = source["source_name"].rsplit(".", 2)
+        taken = round(source["target_ratio"] * sequences)
+        draws[domain, int(shard)] = draws.get((domain, int(shard)), 0) + taken
+    return StageRead(
+        sequence_length=length,
+        global_batch_sequences=settings["global_batch_size"] // length,
+        sequences=sequences,
+        seed=settings["seed"],
+        start=settings["learning_rate"]["start"],
+        end=settings["learning_rate"]["end"],
+        draws=draws,
     )
 
 
@@ -77,9 +107,7 @@ def _entries(
 ) -> list[tuple[str, str, int]]:
     """(source_name, path, sequences) of every pass over every shard that the share draws from."""
     entries = []
-    for draw, shard in zip(share.draws, plan.domain(share.domain).shards, strict=True):
-        if not draw.sequences:
-            continue
+    for draw, shard in plan.drawn(share):
         # Base names differ between stages: OLMo-core fingerprints data by base name and size alone.
         path = f"tokens/{stage.id}-{share.domain}-{shard.index:05d}.npy"
         links[path] = shard.bin
@@ -107,6 +135,9 @@ def _dataset(
             "sequence_length": stage.sequence_length,
             "dtype": DTYPES[plan.tokenizer.dtype],
             "seed": stage.seed,
+            "document_mask": stage.packing.document_mask,
+            "learning_rate": stage.learning_rate.model_dump(mode="json", exclude_none=True),
+            "rope": stage.rope.model_dump(mode="json") if stage.rope else None,
             "tokenizer": {
                 "vocab_size": plan.tokenizer.vocabulary_size,
                 "eos_token_id": plan.tokenizer.eos_id,
@@ -138,5 +169,26 @@ def _readme(plan: Plan, stage: Stage) -> str:
 a repeated file stands several times. `.npy` files are raw token ids without a NumPy header. Give every stage a
 fresh work folder. Learning rate: {stage.learning_rate.schedule} from {stage.learning_rate.start} to
 {stage.learning_rate.end} over {stage.sequences // stage.global_batch_sequences} steps; load the checkpoint with
-`load_trainer_state=False`. Plan {plan.hash}.
+`load_trainer_state=False`. {_scheduler(stage.learning_rate)}{_rope(stage)}Plan {plan.hash}.
 """
+
+
+def _scheduler(rate: LearningRate) -> str:
+    """The scheduler's class where one fits; warm-up and decay of these count steps of the stage."""
+    name = {"constant": "ConstantScheduler", "linear": "LinearWithWarmup", "linear-to-zero": "LinearWithWarmup"}
+    name |= {"cosine": "CosWithWarmup"}
+    if rate.schedule not in name:
+        return f"Write a scheduler of the form {rate.schedule}: OLMo-core has none that is equal. "
+    return f"Scheduler: `{name[rate.schedule]}`, `alpha_f={rate.end / rate.start:.6g}`. "
+
+
+def _rope(stage: Stage) -> str:
+    rope = stage.rope
+    if rope is None:
+        return ""
+    words = f"RoPE: `rope_theta={rope.base:.0f}`"
+    if rope.scaling == "yarn":
+        words += f", `YaRNRoPEScalingConfig(factor={rope.factor:g}, old_context_len={rope.original_length})`"
+    elif rope.factor is not None:
+        words += f", scaling {rope.scaling} by {rope.factor:g} from {rope.original_length} positions"
+    return f"{words}. "

@@ -38,6 +38,7 @@ def load_config(work_dir: str, folder: Path = HERE) -> Any:
         tokenizer=TokenizerConfig(**settings["tokenizer"]),
         sequence_length=settings["sequence_length"],
         dtype=settings["dtype"],
+        generate_doc_lengths=settings["document_mask"],
         work_dir=work_dir,
     )
 

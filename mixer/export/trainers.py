@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from midmix.artifact import Manifest, load_manifest
+from midmix.artifact import Attachment, load_manifest
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.export import hf, megatron, olmo_core
-from midmix.mixer.export.folder import Export, Written, check_replaceable, write_folder, written_files
+from midmix.mixer.export.folder import (
+    Export,
+    Written,
+    check_replaceable,
+    stage_folder,
+    write_folder,
+    written_files,
+)
+from midmix.mixer.export.readback import StageRead, check
 from midmix.mixer.plan.manifest import Plan, parse_plan
 from midmix.mixer.plan.step import PLAN_FILE
 from midmix.tables import PLAN, TOKENS
 
-TRAINERS: dict[str, Callable[[Plan, str], Export]] = {
-    "megatron": megatron.export,
-    "olmo-core": olmo_core.export,
-    "hf": hf.export,
+
+@dataclass(frozen=True)
+class Trainer:
+    """How a plan is put into a trainer's files, and how one stage of it is read back from them."""
+
+    export: Callable[[Plan, str], Export]
+    read_back: Callable[[Mapping[str, str]], StageRead]
+
+
+TRAINERS: dict[str, Trainer] = {
+    "megatron": Trainer(megatron.export, megatron.read_back),
+    "olmo-core": Trainer(olmo_core.export, olmo_core.read_back),
+    "hf": Trainer(hf.export, hf.read_back),
 }
 
 
@@ -32,10 +50,11 @@ def export_plan(run_folder: Path, trainers: Sequence[str], destination: Path, *,
     trainers = list(dict.fromkeys(trainers))
     folders = [destination / name for name in trainers]
     exports = [
-        _exporter(name)(plan, str(folder.resolve()) if absolute else "")
+        make_export(name, plan, str(folder.resolve()) if absolute else "")
         for name, folder in zip(trainers, folders, strict=True)
     ]
-    token_files = locate_token_files(plan, load_manifest(run_folder, TOKENS.name), run_folder)
+    attached = (*load_manifest(run_folder, TOKENS.name).attached, *load_manifest(run_folder, PLAN.name).attached)
+    token_files = locate_token_files(plan, attached, run_folder)
     for folder in folders:
         check_replaceable(folder)
     for export, folder in zip(exports, folders, strict=True):
@@ -45,7 +64,19 @@ def export_plan(run_folder: Path, trainers: Sequence[str], destination: Path, *,
 
 def describe(plan: Plan, trainers: Sequence[str]) -> dict[str, list[Written]]:
     """Files of each trainer's folder with relative paths, before anything is written."""
-    return {name: written_files(_exporter(name)(plan, ""), plan) for name in trainers}
+    return {name: written_files(make_export(name, plan, ""), plan) for name in trainers}
+
+
+def make_export(name: str, plan: Plan, root: str) -> Export:
+    """A trainer's folder, its files read back and found to be the plan. Raises ConfigError, InputError."""
+    if name not in TRAINERS:
+        raise ConfigError(f"got trainer {name!r}, expected some of {', '.join(TRAINERS)}")
+    export = TRAINERS[name].export(plan, root)
+    for stage in plan.stages:
+        folder = stage_folder(plan, stage)
+        files = {path.removeprefix(folder): text for path, text in export.texts.items() if path.startswith(folder)}
+        check(stage, TRAINERS[name].read_back(files), name)
+    return export
 
 
 def read_plan(run_folder: Path) -> Plan:
@@ -57,9 +88,9 @@ def read_plan(run_folder: Path) -> Plan:
     return parse_plan(path.read_bytes(), str(path))
 
 
-def locate_token_files(plan: Plan, manifest: Manifest, run_folder: Path) -> dict[str, Path]:
+def locate_token_files(plan: Plan, attachments: Iterable[Attachment], run_folder: Path) -> dict[str, Path]:
     """Path of every token file of the plan. Raises InputError when the run has others now, or one is gone."""
-    attached = {a.name: a for a in manifest.attached}
+    attached = {a.name: a for a in attachments}
     found: dict[str, Path] = {}
     for domain in plan.domains:
         for shard in (*domain.shards, *domain.heldout):
@@ -74,9 +105,3 @@ def locate_token_files(plan: Plan, manifest: Manifest, run_folder: Path) -> dict
                         f"{found[file.name]}: gone, or not {file.bytes} bytes. Run the step tokenize again."
                     )
     return found
-
-
-def _exporter(name: str) -> Callable[[Plan, str], Export]:
-    if name not in TRAINERS:
-        raise ConfigError(f"got trainer {name!r}, expected some of {', '.join(TRAINERS)}")
-    return TRAINERS[name]

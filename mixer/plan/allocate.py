@@ -16,17 +16,19 @@ def available_sequences(num_tokens: int, sequence_length: int) -> int:
     return max(0, num_tokens - 1) // sequence_length
 
 
-def whole_batches(tokens: int, sequence_length: int, global_batch_sequences: int) -> int:
+def whole_batches(
+    tokens: int, sequence_length: int, global_batch_sequences: int, setting: str = "mixture.tokens"
+) -> int:
     """Sequences of a stage: `tokens` rounded down to whole global batches, so never more than was asked for.
 
-    Raises ConfigError when `tokens` does not fill one global batch.
+    Raises ConfigError, which names `setting`, when `tokens` does not fill one global batch.
     """
     batch_tokens = sequence_length * global_batch_sequences
     if tokens < batch_tokens:
         raise ConfigError(
-            f"mixture.tokens is {tokens:,}, below one global batch of {batch_tokens:,} tokens "
+            f"{setting} is {tokens:,}, below one global batch of {batch_tokens:,} tokens "
             f"({global_batch_sequences:,} sequences x {sequence_length:,}). "
-            f"Raise mixture.tokens or lower mixture.global_batch_sequences."
+            f"Raise {setting} or lower global_batch_sequences."
         )
     return tokens // batch_tokens * global_batch_sequences
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from midmix.errors import InputError
+from midmix.mixer.simplex import I64
 
 MAGIC = b"MMIDIDX\x00\x00"
 HEAD = struct.Struct("<9sQBQQ")
@@ -48,6 +49,24 @@ def read_index(path: Path, bin_path: Path) -> Index:
     if tokens * np.dtype(DTYPES[code]).itemsize != num_bytes:
         raise InputError(f"{bin_path}: {num_bytes} bytes, but {path.name} lists {tokens} tokens of {DTYPES[code]}")
     return Index(DTYPES[code], sequences, tokens)
+
+
+def read_lengths(path: Path) -> I64:
+    """Tokens of every document in an index that `read_index` has checked, int64[documents]."""
+    with path.open("rb") as stream:
+        _, _, _, sequences, _ = HEAD.unpack(stream.read(HEAD.size))
+        return np.fromfile(stream, dtype="<i4", count=sequences).astype(np.int64)
+
+
+def write_index(path: Path, lengths: I64, dtype: str) -> None:
+    """Write the index of a `.bin` that holds documents of `lengths` tokens end to end, as `read_index` reads it."""
+    item_bytes = np.dtype(dtype).itemsize
+    code = next(code for code, name in DTYPES.items() if name == dtype)
+    with path.open("wb") as stream:
+        stream.write(HEAD.pack(MAGIC, 1, code, len(lengths), len(lengths) + 1))
+        stream.write(lengths.astype("<i4").tobytes())
+        stream.write(((np.cumsum(lengths) - lengths) * item_bytes).astype("<i8").tobytes())
+        stream.write(np.arange(len(lengths) + 1, dtype="<i8").tobytes())
 
 
 def last_token(bin_path: Path, dtype: str) -> int:

@@ -9,6 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from midmix.config.stages import Boundary, Decay, Rope, Schedule, StageKind
+
 ITEM_BYTES = {"uint16": 2, "int32": 4}
 
 Count = Annotated[int, Field(ge=0)]
@@ -22,19 +24,37 @@ class Model(BaseModel):
 
 
 class TokenFile(Model):
-    """A token file by the name that TOKENS lists it under, such as `main/math/train-00000.bin`."""
+    """A token file by the name that the run lists it under, such as `main/math/train-00000.bin`."""
 
     name: str
     bytes: Count
     sha256: Digest
 
 
+class Cut(Model):
+    """Which documents of a token shard a shard of the plan holds.
+
+    `first_document` counts among the documents of `shard` that have `min_tokens` or more and fewer than `max_tokens`.
+    """
+
+    shard: Count
+    min_tokens: Count
+    max_tokens: Count | None
+    first_document: Count
+
+
 class Shard(Model):
-    """One `.bin` with its `.idx`: documents of one domain and split in a seeded permutation."""
+    """One `.bin` with its `.idx`: documents of one domain and split in a seeded permutation.
+
+    `bucket` is the length bucket of all its documents, where the plan tells lengths apart. `cut` is None where the
+    shard is one that the step tokenize made, or that came with the run, as it is.
+    """
 
     index: Count
     tokens: Count
     documents: Count
+    bucket: str | None = None
+    cut: Cut | None = None
     bin: TokenFile
     idx: TokenFile
 
@@ -49,13 +69,18 @@ class SourceTokens(Model):
 
 
 class Domain(Model):
-    """A domain's supply: tokens of the train split, and how often they may be passed over."""
+    """A domain's supply: tokens of the train split, and how often they may be passed over.
+
+    `max_epochs` counts passes over all training; `spent_epochs` are those that the config declares as made before,
+    beside the earlier stages of the plan.
+    """
 
     id: str
     tokens: Count
     documents: Count
     max_epochs: float = Field(ge=0)
     max_epochs_reason: str
+    spent_epochs: float = Field(ge=0)
     sources: tuple[SourceTokens, ...]
     shards: tuple[Shard, ...]
     heldout: tuple[Shard, ...]
@@ -71,6 +96,34 @@ class Tokenizer(Model):
     dtype: Literal["uint16", "int32"]
     adds_eos_per_document: bool
     adds_bos_per_document: bool
+
+
+class LengthBucket(Model):
+    """Documents of `min_tokens` or more and fewer than `max_tokens`."""
+
+    id: str
+    min_tokens: Count
+    max_tokens: Count | None
+
+
+class Seen(Model):
+    """What an earlier stage read: `name` as its trainer's file has it, `domain` None where this plan has none of it."""
+
+    name: str
+    domain: str | None
+    tokens: Count
+
+
+class EarlierStage(Model):
+    """A stage trained before, as declared: the recap that later stages go on from."""
+
+    id: str
+    tokens: int = Field(ge=1)
+    declared_by: Literal["config", "megatron", "olmo-core"]
+    file_sha256: Digest | None
+    learning_rate_end: float | None
+    global_batch_tokens: int | None
+    seen: tuple[Seen, ...]
 
 
 class Interval(Model):
@@ -91,7 +144,11 @@ class Draw(Model):
 
 
 class Share(Model):
-    """A domain's part of a stage. `weight_asked` is what WEIGHTS says, `weight` what the integers give."""
+    """A domain's part of a stage, over the shards that the stage has of it.
+
+    `weight_asked` is what was asked for, `weight` what the integers give; `cap_sequences` is the most that the epochs
+    allowed over all stages leave to this one. `epochs` are passes over this stage's shards.
+    """
 
     domain: str
     sequences: int = Field(ge=1)
@@ -106,37 +163,85 @@ class Share(Model):
     draws: tuple[Draw, ...]
 
 
+class LengthShare(Model):
+    """A length bucket's part of a stage."""
+
+    bucket: str
+    sequences: Count
+
+
+class Replay(Model):
+    """Share of the weights that an earlier mixture has: that of a stage, or `mixture.replay`."""
+
+    share: float = Field(gt=0, le=1)
+    of: str
+
+
 class Packing(Model):
-    """How documents become sequences: end to end, cut every `sequence_length` tokens, attention across documents."""
+    """How documents become sequences: end to end, cut every `sequence_length` tokens.
+
+    `document_mask` says whether attention stops at the ends of documents.
+    """
 
     method: Literal["concatenate-and-chunk"]
     document_mask: bool
 
 
 class LearningRate(Model):
-    """The rate over the stage, from `start` to `end`."""
+    """The rate over the stage: `warmup_tokens` from 0 to `start`, then by `schedule` to `end`.
 
-    schedule: Literal["linear"]
+    wsd holds `start` until `decay_start` tokens into the stage and then falls by `decay`; power is
+    min(start, amplitude x n^exponent) after n tokens of all training.
+    """
+
+    schedule: Schedule
     start: float = Field(gt=0)
     end: float = Field(ge=0)
+    warmup_tokens: Count = 0
+    decay_start: Count | None = None
+    decay: Decay | None = None
+    amplitude: float | None = None
+    exponent: float | None = None
 
 
 class Stage(Model):
-    """One stage of training with a fixed sequence length and batch."""
+    """One stage of training with a fixed sequence length and batch.
+
+    `weights_sum` is what the shares that were asked for summed to before they were divided by it. `data` says whether
+    the stage may draw from shards that another stage draws from.
+    """
 
     id: str
     order: Count
-    kind: Literal["midtrain"]
+    kind: StageKind
     tokens_asked: int = Field(ge=1)
     rounding: Literal["down to whole global batches"]
+    start_tokens: Count
     token_budget: int = Field(ge=1)
     sequences: int = Field(ge=1)
     sequence_length: int = Field(ge=1)
     global_batch_sequences: int = Field(ge=1)
     seed: int
+    data: Literal["disjoint", "repeat"]
     packing: Packing
     learning_rate: LearningRate
+    rope: Rope | None
+    boundary: Boundary
+    weights_from: Literal["optimum", "declared"]
+    weights_sum: float
+    replay: Replay | None
+    lengths: tuple[LengthShare, ...]
     mixture: tuple[Share, ...]
+
+    @property
+    def global_batch_tokens(self) -> int:
+        """Tokens of one optimizer step."""
+        return self.global_batch_sequences * self.sequence_length
+
+    @property
+    def end_tokens(self) -> int:
+        """Tokens of all training at the end of the stage."""
+        return self.start_tokens + self.token_budget
 
 
 class Claim(Model):

@@ -55,7 +55,8 @@ def make_domains(
     config_domains: tuple[str, ...],
 ) -> tuple[Domain, ...]:
     """The domains that hold train tokens, sorted by name. `declared` gives (license, snapshot) per source."""
-    epochs = epochs_by_domain(max_epochs, spent_epochs, supply, config_domains)
+    epochs_by_domain(max_epochs, spent_epochs, supply, config_domains)  # refuses unknown names
+    epochs = epochs_by_domain(max_epochs, {}, supply, config_domains)
     domains = []
     for column, name in enumerate(supply.domains):
         held = shards[name, "train"]
@@ -65,13 +66,15 @@ def make_domains(
             for s, n in by_source.items()
             if n
         )
+        names = [s.source for s in sources]
         domains.append(
             Domain(
                 id=name,
                 tokens=sum(s.tokens for s in held),
                 documents=sum(s.documents for s in held),
                 max_epochs=_finite(name, float(epochs[column])),
-                max_epochs_reason=_reason(name, [s.source for s in sources], max_epochs),
+                max_epochs_reason=_reason(name, names, max_epochs),
+                spent_epochs=spent_epochs.get(name, max(spent_epochs.get(s, 0.0) for s in names)),
                 sources=sources,
                 shards=held,
                 heldout=shards.get((name, "heldout"), ()),

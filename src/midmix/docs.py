@@ -1,12 +1,14 @@
-"""docs/flow.md and docs/tables.md, made from the code: `python -m midmix.docs` writes them, a test compares them."""
+"""The pages of docs/ that are made from the code: `python -m midmix.docs` writes them, a test compares them."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow as pa
 
 from midmix.flow import FLOW, Step
+from midmix.mixer.plan.manifest import Plan
 from midmix.tables import TABLES, Column, Table
 
 HEADER = "<!-- Made by `make docs` from the code. Do not edit. -->\n\n"
@@ -91,7 +93,19 @@ def _type(dtype: pa.DataType) -> str:
     return names.get(str(dtype), str(dtype))
 
 
-PAGES = {"flow.md": flow_page, "tables.md": tables_page}
+def plan_schema() -> str:
+    """docs/plan.schema.json: the JSON Schema of `plan.json`, its hash included."""
+    schema = Plan.model_json_schema()
+    schema["properties"]["manifest_hash"] = {
+        "description": "sha256: and the hash of the file's canonical JSON without this field",
+        "pattern": "^sha256:[0-9a-f]{64}$",
+        "type": "string",
+    }
+    schema["required"].append("manifest_hash")
+    return json.dumps(schema, indent=1, sort_keys=True) + "\n"
+
+
+PAGES = {"flow.md": flow_page, "tables.md": tables_page, "plan.schema.json": plan_schema}
 
 
 def write_docs(folder: Path) -> list[Path]:

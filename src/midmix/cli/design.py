@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from midmix.cli.assigned import with_assignments
 from midmix.cli.options import Debug, RunFolder, Set, app
 from midmix.errors import ConfigError
 
@@ -39,7 +40,7 @@ def design(
 
     if sum((dry_run, next_ is not None, ablate is not None)) > 1:
         raise ConfigError("design: --dry-run, --next and --ablate exclude each other; give one")
-    run = _with(open_run(folder), tuple(assignments or ()))
+    run = with_assignments(open_run(folder), tuple(assignments or ()))
     if dry_run:
         _print_preview(_preview(run, check_runs, check_parameters, check_tokens))
     elif next_ is not None:
@@ -52,20 +53,6 @@ def design(
 
         run_steps(run.config, folder, steps_between("design", "design"), debug=debug)
         _print_preview(_preview(run, check_runs, check_parameters, check_tokens))
-
-
-def _with(run: Run, assignments: tuple[str, ...]) -> Run:
-    """The run under its config with assignments applied."""
-    from midmix.config import parse_config
-    from midmix.config.text import assign
-    from midmix.run import Run
-
-    if not assignments:
-        return run
-    values: dict[str, Any] = run.config.model_dump(mode="json", exclude_unset=True)
-    for assignment in assignments:
-        assign(values, assignment)
-    return Run(run.folder, parse_config(values, base=run.config.base, name="--set"))
 
 
 def _preview(run: Run, check_runs: int, check_parameters: str, check_tokens: str) -> Preview:

@@ -31,6 +31,7 @@ from midmix.config.sections import (
     Source,
 )
 from midmix.config.semantic import Semantic
+from midmix.config.stages import Earlier, StageSection, TokenFiles, check_chain
 from midmix.config.text import assign, read_yaml
 from midmix.errors import ConfigError
 
@@ -66,6 +67,10 @@ class Config(Section):
     proxy: Proxy | None = None
     domains: dict[str, str] = {}
     mixture: Mixture | None = None
+    length_buckets: dict[str, int] = {}
+    earlier: tuple[Earlier, ...] = ()
+    token_files: dict[str, TokenFiles] = {}
+    stages: tuple[StageSection, ...] = ()
     export: tuple[Literal["megatron", "olmo-core", "hf"], ...] = ("megatron", "olmo-core", "hf")
     execution: Execution = Execution()
     _base: Path = PrivateAttr(default_factory=Path.cwd)
@@ -75,6 +80,8 @@ class Config(Section):
         named: dict[str, Iterable[str]] = {
             "sources": self.sources,
             "domains": self.domains,
+            "token_files": self.token_files,
+            "length_buckets": self.length_buckets,
             "benchmarks": self.benchmarks,
             "rule_sets": self.rule_sets,
             "scorers": self.scorers,
@@ -99,10 +106,13 @@ class Config(Section):
                     raise ValueError(f"{field}: no source {name!r}{nearest(name, self.sources)}")
         for name, rater in self.raters.items():
             check_rater(name, rater)
+        if clash := set(self.token_files) & {*self.domains, *self.sources}:
+            raise ValueError(f"token_files: {sorted(clash)[0]!r} is a source or domain too; give it a name of its own")
         clash = set(self.domains) & set(self.sources)
         if clash:
             raise ValueError(f"domains: {sorted(clash)[0]!r} is a source; what no domain takes is its source's domain")
         self._refuse_shared_names()
+        check_chain(self.stages, self.earlier, self.length_buckets)
         domains = (*self.domains, *self.sources)
         for name, target in self.mixture.targets.items() if self.mixture else ():
             if target.domain is not None and target.domain not in domains:
@@ -180,6 +190,7 @@ __all__ = [
     "Benchmark",
     "Config",
     "Dedup",
+    "Earlier",
     "Edit",
     "Execution",
     "Kind",
@@ -193,7 +204,9 @@ __all__ = [
     "Scorer",
     "Semantic",
     "Source",
+    "StageSection",
     "Target",
+    "TokenFiles",
     "load_config",
     "nearest",
     "parse_config",

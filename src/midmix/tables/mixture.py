@@ -166,7 +166,12 @@ PLAN = Table(
     (
         Column("stage", pa.string(), "stage"),
         Column("domain", pa.string(), "domain"),
-        Column("shard", pa.int32(), "shard of the domain's train split"),
+        Column(
+            "shard", pa.int32(), "shard of the domain, by the plan's number: shards cut for a stage follow tokenize's"
+        ),
+        Column(
+            "bucket", pa.string(), "length bucket of its documents; NULL where the plan tells none apart", nullable=True
+        ),
         Column("sequences", pa.int64(), "training sequences drawn from it"),
         Column("available", pa.int64(), "whole sequences that one pass over it gives"),
         Column("tokens", pa.int64(), "sequences x sequence length"),

@@ -5,12 +5,27 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
 import pytest
 
-from midmix.config import Mixture, Target
+from midmix.config import Mixture, StageSection, Target
+from midmix.mixer.plan.buckets import make_pools, stock_of
+from midmix.mixer.plan.draft import Draft, make_draft
 from midmix.mixer.plan.manifest import Plan
-from midmix.mixer.plan.models import Claim, Domain, Shard, SourceTokens, TokenFile, Tokenizer
-from midmix.mixer.plan.step import Weight, make_stage, plan_sequences
+from midmix.mixer.plan.models import (
+    Claim,
+    Cut,
+    Domain,
+    EarlierStage,
+    Interval,
+    Shard,
+    SourceTokens,
+    TokenFile,
+    Tokenizer,
+)
+from midmix.mixer.plan.pool import Piece
+from midmix.mixer.plan.wishes import ANNEAL, make_wishes
+from midmix.mixer.simplex import I64
 
 Supply = Mapping[str, Sequence[int]]
 PlanMaker = Callable[..., Plan]
@@ -20,12 +35,12 @@ def _file(name: str, num_bytes: int) -> TokenFile:
     return TokenFile(name=name, bytes=num_bytes, sha256=hashlib.sha256(name.encode()).hexdigest())
 
 
-def _shards(domain: str, split: str, tokens: Sequence[int]) -> tuple[Shard, ...]:
+def _shards(domain: str, split: str, tokens: Sequence[int], documents: Sequence[int]) -> tuple[Shard, ...]:
     return tuple(
         Shard(
             index=i,
             tokens=n,
-            documents=1,
+            documents=documents[i],
             bin=_file(f"main/{domain}/{split}-{i:05d}.bin", 2 * n),
             idx=_file(f"main/{domain}/{split}-{i:05d}.idx", 54),
         )
@@ -33,22 +48,51 @@ def _shards(domain: str, split: str, tokens: Sequence[int]) -> tuple[Shard, ...]
     )
 
 
-def _domain(name: str, train: Sequence[int], heldout: Sequence[int], epochs: float) -> Domain:
+def _domain(name: str, train: Sequence[int], heldout: Sequence[int], epochs: float, documents: Sequence[int]) -> Domain:
     return Domain(
         id=name,
         tokens=sum(train),
-        documents=len(train),
+        documents=sum(documents),
         max_epochs=epochs,
         max_epochs_reason="mixture.max_epochs.default",
+        spent_epochs=0.0,
         sources=(SourceTokens(source="crawl", tokens=sum(train), license="cc0", snapshot="2026-10"),),
-        shards=_shards(name, "train", train),
-        heldout=_shards(name, "heldout", heldout),
+        shards=_shards(name, "train", train, documents),
+        heldout=_shards(name, "heldout", heldout, [1] * len(heldout)),
+    )
+
+
+def _drawn_from(domain: Domain, draft: Draft) -> Domain:
+    """The domain with the draft's shards, as the step plan writes them."""
+    shards = tuple(
+        domain.shards[piece.shard].model_copy(update={"bucket": piece.bucket.name if piece.bucket else None})
+        if piece.whole
+        else _cut(domain.id, number, piece)
+        for number, piece in draft.shards[domain.id].items()
+    )
+    return domain.model_copy(update={"shards": shards})
+
+
+def _cut(domain: str, number: int, piece: Piece) -> Shard:
+    bucket = piece.bucket
+    floor, ceiling = (bucket.floor, bucket.ceiling) if bucket else (0, None)
+    return Shard(
+        index=number,
+        tokens=piece.tokens,
+        documents=piece.documents,
+        bucket=bucket.name if bucket else None,
+        cut=Cut(shard=piece.shard, min_tokens=floor, max_tokens=ceiling, first_document=piece.first),
+        bin=_file(f"cut/{domain}/train-{number:05d}.bin", 2 * piece.tokens),
+        idx=_file(f"cut/{domain}/train-{number:05d}.idx", 54),
     )
 
 
 @pytest.fixture
 def make_plan() -> PlanMaker:
-    """`make_plan({"math": [tokens per shard, ...]}, {"math": weight in 1e-6}, tokens=...)` gives a plan."""
+    """`make_plan({"math": [tokens per shard, ...]}, {"math": weight in 1e-6}, tokens=...)` gives a plan.
+
+    Documents have `document_tokens` tokens, the last one of a shard what remains.
+    """
 
     def make(
         supply: Supply,
@@ -60,16 +104,35 @@ def make_plan() -> PlanMaker:
         epochs: float = 4.0,
         heldout: Sequence[int] = (20,),
         seed: int = 7,
+        stages: Sequence[StageSection] = (ANNEAL,),
+        earlier: Sequence[EarlierStage] = (),
+        document_tokens: int = 10**9,
     ) -> Plan:
-        domains = tuple(_domain(name, shards, heldout, epochs) for name, shards in sorted(supply.items()))
+        def lengths(domain: str, shard: int) -> I64:
+            whole, rest = divmod(supply[domain][shard], document_tokens)
+            return np.array([document_tokens] * whole + [rest] * (rest > 0))
+
+        domains = tuple(
+            _domain(name, shards, heldout, epochs, [len(lengths(name, i)) for i in range(len(shards))])
+            for name, shards in sorted(supply.items())
+        )
         mixture = Mixture(
             tokens=tokens,
             sequence_length=length,
             global_batch_sequences=batch,
             targets={"t": Target(domain=domains[0].id)},
         )
-        counts = plan_sequences(domains, dict(units), mixture)
-        weights = {name: Weight(unit, 0.1, 0.9) for name, unit in units.items()}
+        wishes = make_wishes(stages, mixture, earlier, dict(units), lambda shares, where: dict(shares))
+        interval = Interval(method="posterior", level=0.9, low=0.1, high=0.9)
+        draft = make_draft(
+            make_pools([stock_of(d) for d in domains], earlier, (), {}),
+            (),
+            wishes,
+            earlier,
+            intervals=dict.fromkeys(units, interval),
+            seed=seed,
+            lengths=lengths,
+        )
         words = "no more than a test"
         claim = {"subject": "overall", "claim": "verdict", "verdict": "weak", "unit": None, "words": words}
         return Plan(
@@ -83,8 +146,10 @@ def make_plan() -> PlanMaker:
                 adds_eos_per_document=True,
                 adds_bos_per_document=False,
             ),
-            domains=domains,
-            stages=(make_stage(domains, counts, weights, mixture, seed),),
+            length_buckets=(),
+            domains=tuple(_drawn_from(domain, draft) for domain in domains),
+            earlier=tuple(earlier),
+            stages=draft.stages,
             evidence=(Claim(value=None, low=None, high=None, **claim),),
             inputs={"tokens": "1" * 64},
         )

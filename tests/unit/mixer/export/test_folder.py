@@ -5,16 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from midmix.artifact import Manifest, attach_file, publish
+from midmix.config import StageSection
+from midmix.config.stages import Boundary, Rate
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.export.folder import Export, check_replaceable, record_of, write_folder, written_files
-from midmix.mixer.export.trainers import TRAINERS, describe, export_plan, read_plan
+from midmix.mixer.export.trainers import TRAINERS, describe, export_plan, make_export, read_plan
 from midmix.mixer.plan.manifest import Plan
 from midmix.tables import PLAN
+
+PlanMaker = Callable[..., Plan]
+RESTART = Boundary(learning_rate="restart")
 
 
 def small_export(plan: Plan) -> Export:
@@ -103,17 +110,31 @@ def test_run_without_a_plan_or_its_tokens_is_refused(plan: Plan, tmp_path: Path)
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
-def test_plans_of_several_stages_are_refused(plan: Plan, trainer: str) -> None:
-    second = plan.stages[0].model_copy(update={"id": "long", "order": 1, "seed": 8})
-    longer = plan.model_copy(update={"stages": (plan.stages[0], second)})
-    with pytest.raises(InputError, match=f"{trainer}: got a plan of 2 stages"):
-        describe(longer, [trainer])
+def test_every_stage_has_a_folder_with_its_own_shards(make_plan: PlanMaker, trainer: str) -> None:
+    stages = [StageSection(name="anneal"), StageSection(name="long", boundary=RESTART, learning_rate=Rate(start=1e-4))]
+    plan = make_plan({"web": [81, 81]}, {"web": 1}, tokens=32, stages=stages, document_tokens=9)
+    export = make_export(trainer, plan, "/out")
+    assert {path.split("/")[0] for path in export.texts} == {"anneal", "long"}
+    assert [s["folder"] for s in export.facts["stages"]] == ["anneal/", "long/"]
+    drawn = [
+        {file.name for path, file in export.links.items() if path.startswith(stage) and "heldout" not in path}
+        for stage in ("anneal/", "long/")
+    ]
+    assert drawn[0] and drawn[1] and not drawn[0] & drawn[1]
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_files_that_are_not_the_plan_are_refused(plan: Plan, trainer: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = replace(TRAINERS[trainer].read_back(make_export(trainer, plan, "").texts), sequences=13)
+    monkeypatch.setitem(TRAINERS, trainer, replace(TRAINERS[trainer], read_back=lambda files: other))
+    with pytest.raises(InputError, match=f"{trainer}, stage anneal: its files say sequences 13, the plan 12"):
+        describe(plan, [trainer])
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_folders_say_what_they_are_and_hold_no_absolute_path(plan: Plan, trainer: str) -> None:
-    export = TRAINERS[trainer](plan, "")
-    assert export.facts["sequences"] == {"math": 3, "web": 9}
+    export = make_export(trainer, plan, "")
+    assert [s["sequences"] for s in export.facts["stages"]] == [{"math": 3, "web": 9}]
     assert export.lost and "README.md" in export.texts
     assert all(plan.hash[:12] in export.texts[name] for name in ("README.md",))
     assert not any(path.startswith("/") for path in (*export.texts, *export.links))

@@ -43,7 +43,7 @@ def test_absolute_prefixes_where_a_root_is_given(plan: Plan) -> None:
 
 def test_arguments_repeat_the_plan(plan: Plan) -> None:
     lines = megatron.export(plan, "").texts["arguments.txt"].splitlines()
-    given = dict(line.split(" ", 1) for line in lines if not line.startswith("#"))
+    given = dict((*line.split(" ", 1), "")[:2] for line in lines if not line.startswith("#"))
     assert given == {
         "--per-split-data-args-path": "blend.json",
         "--data-cache-path": "cache",
@@ -51,6 +51,13 @@ def test_arguments_repeat_the_plan(plan: Plan) -> None:
         "--global-batch-size": "2",
         "--seq-length": "8",
         "--seed": "7",
+        "--lr": "0.0003",
+        "--min-lr": "0.0",
+        "--lr-warmup-samples": "0",
+        "--lr-decay-samples": "12",
+        "--lr-decay-style": "linear",
+        "--override-opt_param-scheduler": "",
+        "--max-position-embeddings": "8",
     }
 
 

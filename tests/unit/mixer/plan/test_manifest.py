@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from midmix.errors import InputError
-from midmix.mixer.plan.manifest import Plan, is_number, parse_plan
+from midmix.mixer.plan.checks import is_number
+from midmix.mixer.plan.manifest import Plan, parse_plan
 
 
 def fields_of(plan: Plan) -> dict[str, Any]:
