@@ -52,6 +52,9 @@ class InProcess(Pool):
     def __exit__(self, *_: object) -> None:
         pass
 
+    def say(self, line: str) -> None:
+        pass
+
     def map(
         self, function: Any, calls: Sequence[tuple[Any, ...]], *, title: str, total: int, sizes: Sequence[int]
     ) -> None:

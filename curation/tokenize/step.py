@@ -21,7 +21,7 @@ from midmix.columns import groups_of
 from midmix.config import Config
 from midmix.curation.decide.sql import judged_schema
 from midmix.curation.tokenize.domains import Domain, check_name, parse_domains
-from midmix.curation.tokenize.encode import TokenizerFolder, encode, open_folder
+from midmix.curation.tokenize.encode import TokenizerFolder, encode, open_folder, why_slow
 from midmix.curation.tokenize.exchange import Exchange
 from midmix.curation.tokenize.groups import scatter
 from midmix.curation.tokenize.shards import TokenFiles, token_file_name, write_shards
@@ -60,6 +60,9 @@ def encode_parts(context: Context) -> dict[str, JSON]:
     config = context.config
     paths = config.require("tokenizers", "tokenize")
     folders = {name: open_folder(name, config.resolve(path)) for name, path in paths.items()}
+    for name, folder in folders.items():
+        if reason := why_slow(folder):
+            context.say(f"tokenizers.{name}: {reason}; the library itself encodes, at a twentieth of the speed")
     tokenizers = {name: folder.settings() for name, folder in folders.items()}
     context.per_part(encode_part, writes=(TOKEN_PARTS,), units=tokenizers, reads=(CURATED,), extra=folders)
     return tokenizers
@@ -98,7 +101,7 @@ def _write_tokens(
         for file in files:
             for batch in pq.ParquetFile(file).iter_batches(columns=["text"], use_threads=False):
                 for tokens, per_document in encode(folder, batch.column(0)):
-                    stream.write(tokens.tobytes())
+                    stream.write(tokens.data)
                     lengths.append(per_document)
 
 

@@ -38,3 +38,7 @@ class Pool(ABC):
         `total` counts calls done before as well, `sizes` are bytes per call, for the progress shown. Raises the error
         of the call where it is a MidmixError, else StepError.
         """
+
+    @abstractmethod
+    def say(self, line: str) -> None:
+        """Show a line to people, where this pool shows progress."""

@@ -60,6 +60,10 @@ class Context:
         """Memory that one task may use for tables."""
         return self.config.memory_mb * 2**20
 
+    def say(self, line: str) -> None:
+        """Show a line to people; for what they would want to know and no table holds."""
+        self.pool.say(line)
+
     def files(self, table: Table) -> tuple[Path, ...]:
         """Files of a published table."""
         return load_manifest(self.folder, table.name).paths(self.folder)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from midmix.curation.score.words.memory import get8, get64, put64, shift_right
+from midmix.curation.score.words.memory import get8, get64, put64, shift_right, wrapping_add, wrapping_multiply
 from midmix.jit import njit
 
 SLOT = 8  # int64
@@ -36,21 +36,21 @@ DEFAULT_BYTES = 200 << 20
 @njit(inline="always")
 def spread(low, high):  # type: ignore[no-untyped-def]
     """Where the search for a key begins, before the mask."""
-    mixed = (low ^ shift_right(low, 32)) * MIX_1 + high * MIX_2
-    mixed = (mixed ^ shift_right(mixed, 29)) * MIX_1
+    mixed = wrapping_add(wrapping_multiply(low ^ shift_right(low, 32), MIX_1), wrapping_multiply(high, MIX_2))
+    mixed = wrapping_multiply(mixed ^ shift_right(mixed, 29), MIX_1)
     return shift_right(mixed, 24)
 
 
 @njit
 def hash_long(data, num_bytes):  # type: ignore[no-untyped-def]
     """A hash of num_bytes >= 8 bytes at an address, eight at a time."""
-    value = num_bytes * MIX_2
+    value = wrapping_multiply(num_bytes, MIX_2)
     at = 0
     while at + 8 <= num_bytes:
-        value = (value ^ get64(data + at, 0)) * MIX_1
+        value = wrapping_multiply(value ^ get64(data + at, 0), MIX_1)
         value ^= shift_right(value, 32)
         at += 8
-    return (value ^ get64(data + num_bytes - 8, 0)) * MIX_2
+    return wrapping_multiply(value ^ get64(data + num_bytes - 8, 0), MIX_2)
 
 
 @njit

@@ -53,7 +53,7 @@ def _store(bits: int) -> Any:
 
 # get8(base, i) is element i of the uint8 array at address base; put8(base, i, value) sets it.
 get8, get32, get64 = _load(8), _load(32), _load(64)
-put8, put32, put64 = _store(8), _store(32), _store(64)
+put8, put16, put32, put64 = _store(8), _store(16), _store(32), _store(64)
 
 
 @_intrinsic
@@ -89,3 +89,19 @@ def prefetch(typing_context: Any, address: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(types.int64), generate
+
+
+def _wrapping(operation: str) -> Any:
+    @_intrinsic
+    def wrap(typing_context: Any, left: Any, right: Any) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return getattr(builder, operation)(*arguments)
+
+        return types.int64(types.int64, types.int64), generate
+
+    return wrap
+
+
+# Modulo 2^64. numba's own +, - and * of signed numbers carry LLVM's `nsw`: where they overflow, a result may be
+# anything, and was (the sum of two positive numbers was taken for positive, though its highest bit was asked for).
+wrapping_add, wrapping_subtract, wrapping_multiply = (_wrapping(name) for name in ("add", "sub", "mul"))

@@ -77,6 +77,10 @@ class ClusterPool(Pool):
         self.beside.__exit__(kind, error, trace)
         self.backend.close(kill=kind is not None and not issubclass(kind, Exception))
 
+    def say(self, line: str) -> None:
+        """See `Pool`."""
+        self.progress.say(line)
+
     def map(
         self, function: Function, calls: Sequence[tuple[Any, ...]], *, title: str, total: int, sizes: Sequence[int]
     ) -> None:

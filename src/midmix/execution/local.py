@@ -112,6 +112,10 @@ class LocalPool(Pool):
         if self._executor is not None:
             end_processes(self._executor, kill=kind is not None and not issubclass(kind, Exception))
 
+    def say(self, line: str) -> None:
+        """See `Pool`."""
+        self.progress.say(line)
+
     def map(
         self, function: Function, calls: Sequence[tuple[Any, ...]], *, title: str, total: int, sizes: Sequence[int]
     ) -> None:

@@ -60,11 +60,17 @@ class Part:
 
 
 class Inline:
-    """A pool that does its tasks here, in order."""
+    """A pool that does its tasks here, in order, and keeps what it is told to show."""
+
+    def __init__(self, said: list[str]) -> None:
+        self._said = said
 
     def map(self, function: Callable[..., None], calls: Sequence[tuple[Any, ...]], **_: Any) -> None:
         for call in calls:
             function(*call)
+
+    def say(self, line: str) -> None:
+        self._said.append(line)
 
 
 @dataclass
@@ -74,11 +80,12 @@ class Made:
     folder: Path
     config: Config
     books: dict[str, Book] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
 
     def run(self, module: Any, step: str) -> Book:
         """Run a step; returns what it counted."""
         book = Book(self.folder, (step,))
-        module.run(Context(self.folder, self.config, step, module.VERSION, Inline(), book))  # type: ignore[arg-type]
+        module.run(Context(self.folder, self.config, step, module.VERSION, Inline(self.said), book))  # type: ignore[arg-type]
         book.close_step(step)
         self.books[step] = book
         return book

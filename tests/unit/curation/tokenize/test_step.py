@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from midmix.artifact import load_manifest
 from midmix.curation.apply import step as apply_step
 from midmix.curation.decide import step as decide_step
+from midmix.curation.tokenize import encode as encode_module
 from midmix.curation.tokenize import exchange, step
 from midmix.errors import ConfigError
 from midmix.tables import CURATED, LEDGER, STEPS, TOKENS
@@ -177,3 +179,38 @@ def test_a_source_with_a_number_for_a_name_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match="domain '1e5'"):
         tokenized(make_run, {0: part("1e5", TEXTS[:2])}, make_tokenizer(), sources={"1e5": "prose"})
+
+
+def test_tables_and_token_files_are_the_same_bytes_by_kernels_and_by_the_library(
+    make_run: MakeRun, part: Any, make_tokenizer: MakeTokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = [*TEXTS, "", "e\u0301 漢字 \u200d", "a<|end|>b", "x" * 5000, "  \n\t\r\n"]
+    hashes = []
+    for name, found in (("kernels", None), ("library", "a reason")):
+        with monkeypatch.context() as patch:
+            if found:
+                patch.setattr(encode_module, "_kernels", lambda file, sha256, found=found: found)
+            run = tokenized(
+                make_run, {0: part("web", texts)}, make_tokenizer(name), sources={"web": "prose"}, name=name
+            )
+        hashes.append(
+            [[f.sha256 for f in load_manifest(run.folder, table).files] for table in ("token_parts", "tokens")]
+        )
+        files = {
+            **load_manifest(run.folder, "token_parts").attachments,
+            **load_manifest(run.folder, "tokens").attachments,
+        }
+        hashes[-1].append([(file, (run.folder / path).read_bytes()) for file, path in sorted(files.items())])
+        assert bool(run.said) is bool(found)
+    assert hashes[0] == hashes[1]
+
+
+def test_a_run_says_why_the_library_encodes(make_run: MakeRun, part: Any, make_tokenizer: MakeTokenizer) -> None:
+    tokenizer = make_tokenizer()
+    file = tokenizer / "tokenizer.json"
+    written = json.loads(file.read_text())
+    written["pre_tokenizer"]["add_prefix_space"] = True
+    file.write_text(json.dumps(written))
+    run = tokenized(make_run, {0: part("web", TEXTS)}, tokenizer, sources={"web": "prose"})
+    (line,) = run.said
+    assert line.startswith("tokenizers.main: its pre-tokenizer adds a space")
