@@ -17,6 +17,7 @@ from midmix.mixer.laws.linear import Linear
 from midmix.mixer.laws.log_excess import LogExcess
 from midmix.mixer.laws.log_linear import LogLinear
 from midmix.mixer.laws.power import Power
+from midmix.mixer.laws.returns import DIMINISHING
 from midmix.mixer.laws.ridge_sqrt import RidgeSqrt
 from midmix.mixer.simplex import F64
 
@@ -28,6 +29,7 @@ LAWS: dict[str, Law] = {
         Average("power+gaussian_process", (Power(), GaussianProcess())),
         GaussianProcess(),
         GaussianProcess(SQRT),
+        Power(DIMINISHING),
         Power(),
         LogLinear(),
         RidgeSqrt(),
@@ -41,9 +43,10 @@ MENU = tuple(name for name in LAWS if name != LightGBM.name)
 def fit_all(
     weights: F64, losses: F64, *, own: int | None, starts: Mapping[str, Fitted] | None = None
 ) -> dict[str, Fitted]:
-    """Every law of `MENU` on the same runs; averages reuse the fits of their members, the power law is the default's."""
+    """Every law of `MENU` on the same runs; averages reuse the fits of their members, power laws are the default's."""
     default = LogExcess().fit(weights, losses, own=own, start=starts[DEFAULT] if starts else None)
-    single: dict[str, Fitted] = {DEFAULT: default, Power.name: default.power}
+    powers = (default.learnt.power, default.even.power)
+    single: dict[str, Fitted] = {DEFAULT: default, **{Power(power.returns).name: power for power in powers}}
     for name in MENU:
         law = LAWS[name]
         if name not in single and not isinstance(law, Average):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from midmix.mixer.laws.returns import Returns
 from midmix.mixer.simplex import F64
 
 TINY = 1e-12
@@ -55,33 +56,43 @@ class Constant:
 
 @dataclass(frozen=True)
 class LogPower:
-    """-a log sum_j w_j e^(t_j), linearised at theta = (t_1 ... t_k, log a); prior N(centre, covariance) on theta."""
+    """-a log sum_j e^(t_j) (w_j + floor) ** b, linearised at theta = (t_1 ... t_k, log a, log b) ~ N(centre, covariance)."""
 
+    returns: Returns
     theta: F64
     centre: F64
     covariance: F64
 
     def mean(self, weights: F64) -> F64:
-        value, jacobian = log_power(self.theta, weights)
+        value, jacobian = log_power(self.theta, weights, self.returns)
         mean: F64 = value + jacobian @ (self.centre - self.theta)
         return mean
 
     def basis(self, weights: F64) -> F64:
-        return log_power(self.theta, weights)[1]
+        return log_power(self.theta, weights, self.returns)[1]
 
     def gradient(self, weights: F64, coefficients: F64) -> F64:
         total = self.centre - self.theta + coefficients
-        gains, exponent = np.exp(self.theta[:-1]), np.exp(self.theta[-1])
-        effective = np.maximum(weights @ gains, TINY)[:, None]
-        shared = (weights * gains) @ total[:-1]
-        ratio = gains / effective
-        gradient: F64 = -exponent * ratio * (1 + total[-1] + total[:-1] - shared[:, None] / effective)
+        exponent, returns = np.exp(self.theta[-2]), np.exp(self.theta[-1])
+        base = self.returns.base(weights)
+        logs = np.log(base)
+        gains = np.exp(self.theta[:-2])
+        effective = np.maximum((base**returns) @ gains, TINY)[:, None]
+        shares = base**returns * gains / effective
+        by_gain = total[:-2] - (shares @ total[:-2])[:, None]
+        by_returns = self.returns.learnt * total[-1] * (returns * (logs - (shares * logs).sum(axis=1)[:, None]) + 1)
+        ratio = gains * base ** (returns - 1) / effective
+        gradient: F64 = -exponent * returns * ratio * (1 + total[-2] + by_gain + by_returns)
         return gradient
 
 
-def log_power(theta: F64, weights: F64) -> tuple[F64, F64]:
-    """-a log sum_j w_j e^(t_j) [n] and its Jacobian [n, k + 1] by theta = (t_1 ... t_k, log a)."""
-    gains, exponent = np.exp(theta[:-1]), np.exp(theta[-1])
-    effective = np.maximum(weights @ gains, TINY)
+def log_power(theta: F64, weights: F64, returns: Returns) -> tuple[F64, F64]:
+    """The logarithm of the power law [n] and its Jacobian [n, k + 2] by theta = (t_1 ... t_k, log a, log b)."""
+    exponent, power_of_weight = np.exp(theta[-2]), np.exp(theta[-1])
+    logs = np.log(returns.base(weights))
+    parts = np.exp(theta[:-2] + power_of_weight * logs)
+    effective = np.maximum(parts.sum(axis=1), TINY)
     value = -exponent * np.log(effective)
-    return value, np.column_stack([(-exponent / effective)[:, None] * weights * gains, value])
+    shares = parts / effective[:, None]
+    by_returns = -exponent * power_of_weight * (shares * logs).sum(axis=1) * returns.learnt
+    return value, np.column_stack([-exponent * shares, value, by_returns])

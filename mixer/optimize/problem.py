@@ -13,7 +13,7 @@ from midmix.mixer.fit.correlation import error_correlation, heldout_errors
 from midmix.mixer.fit.heldout import MetricFit
 from midmix.mixer.fit.scales import fit_at_scale
 from midmix.mixer.fit.swarm import Swarm, noise_sd
-from midmix.mixer.laws.power import FittedPower, Power
+from midmix.mixer.laws.power import POWER, FittedPower
 from midmix.mixer.limits import Limits
 from midmix.mixer.optimize.predictor import Predictor
 from midmix.mixer.optimize.repetition import Repetition
@@ -139,8 +139,8 @@ class Evidenced:
 
     @property
     def power(self) -> tuple[FittedPower, ...]:
-        """The power law of each metric, whichever law is in force."""
-        found = [fit.fits[Power.name] for fit in self.fits]
+        """The power law of each metric whose tokens count evenly, whichever law is in force."""
+        found = [fit.fits[POWER] for fit in self.fits]
         return tuple(fit for fit in found if isinstance(fit, FittedPower))
 
     def predictor(self) -> Predictor:

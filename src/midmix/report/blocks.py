@@ -109,8 +109,10 @@ def number(value: float | None, digits: int = 4) -> str:
     """A float with `digits` significant ones, without an exponent where it stays short; a dash for NULL."""
     if value is None or not math.isfinite(value):
         return "–"
-    if value == 0 or 1e-4 <= abs(value) < 1e6:
-        decimals = digits - 1 - (math.floor(math.log10(abs(value))) if value else 0)
+    if value == 0:
+        return "0"  # a negative zero too
+    if 1e-4 <= abs(value) < 1e6:
+        decimals = digits - 1 - math.floor(math.log10(abs(value)))
         text = f"{value:,.{max(0, min(decimals, 6))}f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
     return f"{value:.{digits - 1}e}"

@@ -13,6 +13,7 @@ from midmix.report.blocks import count, interval, num_bytes, number, percent, to
     ("value", "printed"),
     [
         (0.0, "0"),
+        (-0.0, "0"),
         (1.0, "1"),
         (0.03124, "0.03124"),
         (0.031244, "0.03124"),

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits
 
-from midmix.mixer.laws.log_excess import SHARES, LogExcess, floor_under
+from midmix.mixer.laws.log_excess import SHARES, LogExcess
+from midmix.mixer.laws.response import floor_under
 
 RNG = np.random.default_rng(9)
 WEIGHTS = RNG.dirichlet(np.full(4, 0.7), 32)

@@ -6,6 +6,7 @@ import numpy as np
 
 from midmix.mixer.laws.features import SQRT
 from midmix.mixer.laws.process import NOISE, UNEVEN, Prior, fit_process, kernel, objective
+from midmix.mixer.laws.returns import DIMINISHING, EVEN
 from midmix.mixer.laws.trend import LogPower
 
 RNG = np.random.default_rng(6)
@@ -24,7 +25,9 @@ def test_the_gradient_of_the_posterior_is_its_derivative() -> None:
 def test_the_prediction_is_the_textbook_posterior_around_a_learnt_trend() -> None:
     weights, at = RNG.dirichlet(np.ones(3), 12), RNG.dirichlet(np.ones(3), 4)
     values, profile = RNG.standard_normal(12), RNG.uniform(0.5, 2.0, 12)
-    trend = LogPower(np.array([0.1, 0.2, -0.5, -1.0]), np.array([0.0, 0.5, 0.0, -0.9]), 0.5 * np.eye(4))
+    trend = LogPower(
+        DIMINISHING, np.array([0.1, 0.2, -0.5, -1.0, -0.5]), np.array([0.0, 0.5, 0.0, -0.9, -0.6]), 0.5 * np.eye(5)
+    )
     process = fit_process(weights, values, trend, SQRT, PRIOR, steps=5, profile=profile)
     x, z = process.scaling.inputs(weights), process.scaling.inputs(at)
 
@@ -45,7 +48,7 @@ def test_uneven_noise_is_found_where_it_is() -> None:
     weights = np.repeat(RNG.dirichlet(np.ones(3), 12), 4, axis=0)
     profile = np.repeat(np.tile([0.1, 4.0], 6), 4)
     values = 3 * weights[:, 0] + 0.2 * np.sqrt(profile) * RNG.standard_normal(48)
-    trend = LogPower(np.zeros(4), np.zeros(4), 1e-6 * np.eye(4))
+    trend = LogPower(EVEN, np.zeros(5), np.zeros(5), 1e-6 * np.eye(5))
     process = fit_process(weights, values, trend, SQRT, PRIOR, profile=profile)
     assert 0.1 < np.sqrt(process.uneven_noise) < 0.3
     assert process.noise < 0.02

@@ -97,10 +97,20 @@ def test_the_frontier_runs_from_no_rise_to_no_bound(make_problem: ProblemMaker, 
     points = frontier(
         make_problem(laws, [1.0, 0.0], None, Bound("keep", 1, control, 0.1)), laws, CORNERS, control, seed=0
     )  # fmt: skip
-    assert [p.place for p in points] == [0, 1, 2, 3, 4, 5]
-    np.testing.assert_allclose([p.allowed[0] for p in points], np.linspace(0, 2, 6), atol=1e-3)
-    np.testing.assert_allclose([p.gain.value for p in points], np.linspace(0, 1, 6), atol=5e-3)
-    np.testing.assert_allclose([p.rise[0] for p in points], np.linspace(0, 2, 6), atol=1e-2)
+    rises = np.array([0.0, 0.08, 0.1, 0.32, 0.72, 1.28, 2.0])  # squares of even shares, and the bound of 0.1 itself
+    assert [p.place for p in points] == list(range(7))
+    np.testing.assert_allclose([p.allowed[0] for p in points], rises, atol=1e-3)
+    np.testing.assert_allclose([p.gain.value for p in points], rises / 2, atol=5e-3)
+    np.testing.assert_allclose([p.rise[0] for p in points], rises, atol=1e-2)
+
+
+def test_a_bound_wider_than_any_mixture_asks_adds_no_point(make_problem: ProblemMaker, linear: type) -> None:
+    control = np.array([0.0, 1.0, 0.0])
+    laws = [linear((0.0, 1.0, 1.0)), linear((2.0, 0.0, 5.0))]
+    points = frontier(
+        make_problem(laws, [1.0, 0.0], None, Bound("keep", 1, control, 9.0)), laws, CORNERS, control, seed=0
+    )  # fmt: skip
+    assert [p.place for p in points] == list(range(6))
 
 
 def test_doubles_of_the_best_are_found_at_their_extremes(make_problem: ProblemMaker, linear: type) -> None:
