@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from midmix.artifact import read_file
 from midmix.jit import njit
 from midmix.parts import ROW_MASK, Documents, Part, read_rows
 from midmix.tables import SPANS, TEXT
@@ -106,8 +106,8 @@ def apply_edits(
 
 def _read_spans(files: Sequence[Path], reasons: Sequence[str] | None = None) -> pa.Table:
     """Rows of SPANS or CUTS; of some reasons alone where they are given."""
-    tables = [pq.read_table(path, schema=SPANS.schema()) for path in files]
-    spans = pa.concat_tables(tables) if tables else SPANS.schema().empty_table()
+    tables = [read_file(path).cast(SPANS.schema()) for path in files]
+    spans = pa.concat_tables([SPANS.schema().empty_table(), *tables])
     return spans if reasons is None else spans.filter(pc.is_in(spans["reason"], pa.array(reasons, pa.string())))
 
 

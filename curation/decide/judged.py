@@ -10,9 +10,8 @@ from types import TracebackType
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from midmix.artifact import Manifest, load_manifest, read_table
+from midmix.artifact import Manifest, load_manifest, read_file, read_table
 from midmix.columns import labels_of, scores_of
 from midmix.config import Config
 from midmix.curation.decide.sql import judged_view_sql, words_of
@@ -61,7 +60,7 @@ class JudgedParts:
         """The kinds of the part's documents: their labels, and the source's kind where a label is missing."""
         (group,) = (g for g in LABELS.groups if "kind" in LABELS.schema(g).names)
         paths = self._manifests[LABELS.name].paths(self._folder, part=part.id, unit=group)
-        labels = [pq.read_table(path, columns=["kind"], use_threads=False).column(0).unique() for path in paths]
+        labels = [read_file(path, ["kind"]).column(0).unique() for path in paths]
         found = {label for column in labels for label in column.to_pylist()} or {None}
         return frozenset(part.kind if label is None else label for label in found)
 

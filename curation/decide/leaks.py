@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
+from midmix.artifact import load_manifest, read_file
 from midmix.config import Config
 from midmix.config.leaks import Policy
 from midmix.curation.decide.judged import files_of_part
@@ -46,7 +45,7 @@ class LeakPolicies:
         """
         files = files_of_part(self._folder, self._contamination, part)
         empty = CONTAMINATION.schema().empty_table().select(_COLUMNS)
-        found = pa.concat_tables([empty, *(pq.read_table(file, columns=_COLUMNS) for file in files)])
+        found = pa.concat_tables([empty, *(read_file(file, _COLUMNS) for file in files)])
         found = found.filter(pa.array(found["doc"].to_numpy() >> np.uint64(32) == part))
         found = found.filter(pa.array(~self._may_stay(found)))
         reasons = pc.binary_join_element_wise(found["label"], found["set"], ".")
@@ -81,7 +80,7 @@ def _items_of_splits(folder: Path, splits: Mapping[str, tuple[str, ...]]) -> dic
     files = load_manifest(folder, EVALUATION_ITEMS.name).paths(folder) if splits else ()
     columns = ["set", "item", "split"]
     items = pa.concat_tables(
-        [EVALUATION_ITEMS.schema().empty_table().select(columns), *(pq.read_table(f, columns=columns) for f in files)]
+        [EVALUATION_ITEMS.schema().empty_table().select(columns), *(read_file(f, columns) for f in files)]
     )
     return {
         name: items.filter(

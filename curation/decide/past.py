@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
+from midmix.artifact import load_manifest, read_file
 from midmix.curation.decide.judged import files_of_part
 from midmix.tables import PAST_PAIRS
 
@@ -24,6 +23,6 @@ class PastCopies:
         columns = ["doc", "corpus"]
         empty = PAST_PAIRS.schema().empty_table().select(columns)
         files = files_of_part(self._folder, self._pairs, part)
-        found = pa.concat_tables([empty, *(pq.read_table(file, columns=columns) for file in files)])
+        found = pa.concat_tables([empty, *(read_file(file, columns) for file in files)])
         reasons = pc.binary_join_element_wise("past", found["corpus"], ".")
         return found.select(["doc"]).append_column("reason", reasons)

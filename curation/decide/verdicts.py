@@ -20,6 +20,7 @@ import pyarrow.feather
 from midmix.artifact import load_manifest
 from midmix.config import Config
 from midmix.curation.decide.cuts import cuts_of_part
+from midmix.curation.decide.decisions import decisions_of_part
 from midmix.curation.decide.duplicates import DuplicatePairs, choose, load_pairs, number_sources, repeats_of_part
 from midmix.curation.decide.judged import JudgedParts
 from midmix.curation.decide.leaks import LeakPolicies, mask_cuts
@@ -30,17 +31,6 @@ from midmix.curation.dedup.exchange import Workspace
 from midmix.errors import ConfigError, StepError
 from midmix.parts import Part, document_keys
 from midmix.tables import DOCUMENTS, PAIRS, PARTS, SEMANTIC_PAIRS, SOURCES, SURVIVOR_SCORES
-
-# After the rules leaks and copies of earlier corpora by name, duplicates last: the first in the list is the reason.
-_DECISIONS_SQL = """
-WITH leaks AS (
-  SELECT doc, list(DISTINCT reason ORDER BY reason) AS reasons FROM leaked GROUP BY doc
-), judged AS (
-  SELECT f.source, f.num_bytes, r.* EXCLUDE (doc, reason), f.doc,
-    list_concat(f.fired, coalesce(l.reasons, []), CASE WHEN r.reason IS NULL THEN [] ELSE [r.reason] END) AS fired
-  FROM fired f LEFT JOIN leaks l USING (doc) LEFT JOIN repeats r USING (doc)
-)
-SELECT *, len(fired) = 0 AS keep, fired[1] AS reason FROM judged ORDER BY doc"""
 
 
 @dataclass(frozen=True)
@@ -135,13 +125,8 @@ class _Verdicts:
         if not self._judged.document_files(part.id):
             return None
         leaks = self._leaks.of_part(part.id)
-        for name, data in (
-            ("fired", pa.feather.read_table(self._file(part))),
-            ("leaked", self._leaked(part, leaks["drop"])),
-            ("repeats", repeats),
-        ):
-            self._judged.connection.register(name, data)
-        decisions = self._judged.table(_DECISIONS_SQL)
+        fired = pa.feather.read_table(self._file(part))
+        decisions = decisions_of_part(fired, self._leaked(part, leaks["drop"]), repeats)
         return Decided(part, decisions, cuts_of_part(decisions, mask_cuts(leaks["mask"])))
 
     def _leaked(self, part: Part, leaks: pa.Table) -> pa.Table:

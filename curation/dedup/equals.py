@@ -13,9 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
+from midmix.artifact import load_manifest, read_file
 from midmix.curation.dedup.places import Places, halves
 from midmix.curation.dedup.ranges import Range, SortedFiles, hash_blocks, repeated, starts_of_equals
 from midmix.tables import CANDIDATES, DOCUMENTS, HASH, SIGNATURES, TEXT_KEYS
@@ -52,7 +51,7 @@ def _hashes(task: Task, unit: str) -> tuple[pa.Array, npt.NDArray[np.int32]]:
 
 def _column(files: Sequence[Path], name: str) -> pa.Array:
     schema = (SIGNATURES if name in _HASHES.values() else DOCUMENTS).schema()
-    tables = [pq.read_table(path, columns=[name], use_threads=False) for path in files]
+    tables = [read_file(path, [name]) for path in files]
     return pa.concat_tables([schema.empty_table().select([name]), *tables]).column(0).combine_chunks()
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import numpy as np
 
 from midmix.curation.dedup.frames import put_frame
+from midmix.curation.dedup.lanes import PRIME_1, PRIME_2, PRIME_3, PRIME_4, PRIME_5, STRIPE, stripes
 from midmix.curation.score.words.memory import get8, get32, get64, put64
 from midmix.jit import njit
 
-PRIME_1, PRIME_2, PRIME_3 = 11400714785074694791, 14029467366897019727, 1609587929392839161
-PRIME_4, PRIME_5 = 9650029242287828579, 2870177450012600261
 SEED_1, SEED_2 = 0x6D69646D6978, 0x64656475706C  # a text's hash is XXH64 with each: 128 bits
+_stripes_of_both = stripes(SEED_1, SEED_2)
 
 
 @njit(inline="always")
@@ -100,12 +100,10 @@ def put_hash(at, num_bytes, to):  # type: ignore[no-untyped-def]
     """Put XXH64 with SEED_1 and with SEED_2, two uint64, at an address: the hash of 128 bits of the bytes at another."""
     end = at + num_bytes
     one, two = np.uint64(SEED_1) + np.uint64(PRIME_5), np.uint64(SEED_2) + np.uint64(PRIME_5)
-    if num_bytes >= 32:
-        left, right = _start(SEED_1), _start(SEED_2)
-        while at + 32 <= end:
-            left, right = _stripe(left, at), _stripe(right, at)
-            at += 32
-        one, two = _join(left), _join(right)
+    if num_bytes >= STRIPE:
+        lanes = _stripes_of_both(at, num_bytes // STRIPE)
+        one, two = _join(lanes[:4]), _join(lanes[4:])
+        at = end - num_bytes % STRIPE
     put64(to, 0, np.int64(_finish(one + np.uint64(num_bytes), at, end - at)))
     put64(to, 1, np.int64(_finish(two + np.uint64(num_bytes), at, end - at)))
 

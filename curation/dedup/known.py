@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
+from midmix.artifact import load_manifest, read_file
 from midmix.curation.dedup.overlap import APART as APART_COUNT
 from midmix.curation.dedup.places import Places, look_up
 from midmix.tables import APART, CANDIDATES, PAIRS, SIGNATURES
@@ -74,9 +73,7 @@ def _compared_pairs(
     path: Path, unchanged: npt.NDArray[np.uint64], places: Places, *, apart: bool
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
     """(ordinals int64 [2, n] of both documents, shingles that they share) of a file of PAIRS or APART."""
-    rows = pq.read_table(
-        path, columns=["doc", "earlier", *(() if apart else ("relation", "jaccard"))], use_threads=False
-    )
+    rows = read_file(path, ["doc", "earlier", *(() if apart else ("relation", "jaccard"))])
     if not apart:
         rows = rows.filter(pc.is_in(rows["relation"], _COMPARED))
     keys = np.stack([rows["doc"].to_numpy(), rows["earlier"].to_numpy()])

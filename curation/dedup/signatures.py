@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from midmix.curation.dedup.hashes import hash_texts
+from midmix.curation.dedup.lanes import EIGHT
 from midmix.curation.dedup.minima import Permutations, narrow_permutations, put_bands, put_minima, wide_permutations
 from midmix.curation.dedup.parameters import SignatureSettings as SignatureSettings
 from midmix.curation.dedup.profiles.batch import PADDING
@@ -55,11 +56,12 @@ def _sign(batch, hashing, ngram, recent, seen, shingles, permuted, narrowed, min
     for document in range(documents):
         first, last = get64(firsts, document), get64(firsts, document + 1)
         count = put_shingles(hashing, text, starts, ends, first, last, ngram, recent, shingles)
+        count = distinct(shingles, count, seen)
         if count:
             row = minima + first_row * document
             put_minima(shingles, count, multipliers, addends, permutations, wide, narrowed, row)
             put_bands(row, num_bands, rows, wide, bands + 8 * num_bands * document)
-        put64(counts, document, distinct(shingles, count, seen))
+        put64(counts, document, count)
 
 
 class _Signer:
@@ -75,7 +77,7 @@ class _Signer:
     def sign(self, cut: Cut, counts: int, bands: int, minima: int, first_row: int) -> None:
         """Fill at these addresses counts, bands and minima of a batch; rows of minima are `first_row` bytes apart."""
         settings = self.settings
-        shingles = SCRATCH.array("shingles", cut.longest, np.uint64).ctypes.data
+        shingles = SCRATCH.array("shingles", cut.longest + EIGHT, np.uint64).ctypes.data
         narrowed = SCRATCH.array("narrowed", cut.longest, np.uint32).ctypes.data
         shape = (settings.bands, settings.rows, first_row)
         _sign(

@@ -19,6 +19,7 @@ BLOCK = 64  # bytes that a mask tells of
 MAPPED = 32  # bytes that are mapped at once
 LANES_32, LANES_61 = 16, 8  # permutations that stand in one vector
 MERSENNE = (1 << 61) - 1
+RAISED = 8  # one more than the folded top three bits of a product can be
 
 _BIT, _BYTE, _INDEX, _LONG = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 
@@ -190,16 +191,21 @@ def _folded(builder: Any, value: Any, multiplier: Any, addend: Any) -> Any:
     return builder.add(builder.and_(product, _filled(product.type, MERSENNE)), top)
 
 
+def _raised(builder: Any, value: Any, multiplier: Any, addend: Any) -> Any:
+    """`_folded` plus RAISED where that is right; where it is not, which is next to never, something below 2 * RAISED."""
+    return _folded(builder, value, multiplier, builder.add(addend, _filled(addend.type, RAISED)))
+
+
 def _reduced(builder: Any, value: Any, multiplier: Any, addend: Any) -> Any:
     folded = _folded(builder, value, multiplier, addend)
     less = builder.sub(folded, _filled(folded.type, MERSENNE))
     return builder.select(builder.icmp_unsigned("<", less, folded), less, folded)
 
 
-def _minima(lanes: int, bits: int, permute: Callable[..., Any]) -> Any:
+def _minima(lanes: int, bits: int, permute: Callable[..., Any], raised: int = 0) -> Any:
     """An intrinsic over `lanes` permutations: (values, how many > 0, multipliers, addends, where the minima go).
 
-    It gives a bit for each lane in which some value was at least 2^61 - 1.
+    Minima of what is `raised` are lowered again. It gives a bit for each lane whose raised minimum is below twice that.
     """
     number = ir.IntType(bits)
     kind = ir.VectorType(number, lanes)
@@ -211,23 +217,19 @@ def _minima(lanes: int, bits: int, permute: Callable[..., Any]) -> Any:
         done = builder.append_basic_block("done")
         builder.branch(loop)
         builder.position_at_end(loop)
-        at, least, most = builder.phi(_LONG), builder.phi(kind), builder.phi(kind)
+        at, least = builder.phi(_LONG), builder.phi(kind)
         place = builder.add(values, builder.mul(at, _LONG(bits // 8)))
         moved = permute(builder, _times(builder, kind, _load(builder, place, number)), multiplier, addend)
         lesser = builder.select(builder.icmp_unsigned("<", least, moved), least, moved)
-        greater = builder.select(builder.icmp_unsigned(">", most, moved), most, moved)
         following = builder.add(at, _LONG(1))
-        starts = (_LONG(0), _filled(kind, (1 << bits) - 1), _filled(kind, 0))
-        for phi, first, then in zip((at, least, most), starts, (following, lesser, greater), strict=True):
+        for phi, first, then in ((at, _LONG(0), following), (least, _filled(kind, (1 << bits) - 1), lesser)):
             phi.add_incoming(first, entry)
             phi.add_incoming(then, loop)
         builder.cbranch(builder.icmp_signed("<", following, count), loop, done)
         builder.position_at_end(done)
-        _store(builder, out, lesser)
-        if bits < 64:
-            return _LONG(0)
-        large = builder.icmp_unsigned(">=", greater, _filled(kind, MERSENNE))
-        return builder.zext(builder.bitcast(large, ir.IntType(lanes)), _LONG)
+        _store(builder, out, builder.sub(lesser, _filled(kind, raised)))
+        low = builder.icmp_unsigned("<", lesser, _filled(kind, 2 * raised))
+        return builder.zext(builder.bitcast(low, ir.IntType(lanes)), _LONG)
 
     @_intrinsic
     def minima(typing_context: Any, values: Any, count: Any, multipliers: Any, addends: Any, out: Any) -> Any:
@@ -239,5 +241,5 @@ def _minima(lanes: int, bits: int, permute: Callable[..., Any]) -> Any:
 # LANES_32 permutations a * x + b modulo 2^32, uint32; LANES_61 of ((a * x + b) modulo 2^64) modulo 2^61 - 1, uint64.
 # The quick form is right where it gives 0.
 minima_32 = _minima(LANES_32, 32, _affine)
-quick_minima_61 = _minima(LANES_61, 64, _folded)
+quick_minima_61 = _minima(LANES_61, 64, _raised, RAISED)
 minima_61 = _minima(LANES_61, 64, _reduced)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import read_table
+from midmix.artifact import read_file, read_table
 from midmix.errors import InputError
 from midmix.layer import locate
 from midmix.tables import PARTS, TEXT
@@ -136,7 +136,7 @@ def _as_text(data: pa.Array) -> pa.Array:
 
 def document_keys(files: Sequence[Path]) -> npt.NDArray[np.uint64]:
     """Keys in these files of a table, in their order."""
-    columns = [pq.read_table(path, columns=["doc"]).column(0) for path in files]
+    columns = [read_file(path, ["doc"]).column(0) for path in files]
     return np.concatenate([c.to_numpy() for c in columns]) if columns else np.empty(0, np.uint64)
 
 

@@ -91,6 +91,20 @@ def prefetch(typing_context: Any, address: Any) -> Any:
     return types.void(types.int64), generate
 
 
+@_intrinsic
+def clear(typing_context: Any, address: Any, num_bytes: Any) -> Any:
+    """Set the bytes at an address to 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointer = ir.IntType(8).as_pointer()
+        function = builder.module.declare_intrinsic("llvm.memset", [pointer, _INT64])
+        place = builder.inttoptr(arguments[0], pointer)
+        builder.call(function, [place, ir.IntType(8)(0), arguments[1], ir.IntType(1)(0)])
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64), generate
+
+
 def _wrapping(operation: str) -> Any:
     @_intrinsic
     def wrap(typing_context: Any, left: Any, right: Any) -> Any:
