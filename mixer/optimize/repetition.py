@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from midmix.mixer.fit.finals import PROXY
 from midmix.mixer.fit.swarm import Swarm
 from midmix.mixer.repetition import effective_weights, marginal_worth
 from midmix.mixer.simplex import F64, I64
@@ -27,10 +28,16 @@ class Repetition:
         return marginal_worth(weights, self.tokens, self.total_tokens)
 
     def of_runs(self, swarm: Swarm) -> F64:
-        """Effective weights [n, k] of the runs, each over the tokens that it trained on; its weights where that is unknown."""
+        """Effective weights [n, k] of the runs, each over the tokens that it trained on; its weights where that is unknown.
+
+        Our own proxies draw from as small a part of each domain as they are shorter than this training, so that they
+        repeat it as this training does: their weights are worth what they are here.
+        """
         seen = np.array(swarm.weights)
         large = np.array(swarm.large or (False,) * len(swarm.runs), dtype=bool)
         for kind, rows in ((swarm.kind, ~large), (swarm.larger, large)):
-            if kind is not None and kind.tokens and rows.any():
+            if kind is not None and kind.origin == PROXY:
+                seen[rows] = self.fresh(swarm.weights[rows])
+            elif kind is not None and kind.tokens and rows.any():
                 seen[rows] = effective_weights(swarm.weights[rows], self.tokens, kind.tokens)
         return seen

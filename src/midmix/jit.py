@@ -32,6 +32,7 @@ WARM_UP_MODULES = (
     "midmix.curation.passages.warm_up",
     "midmix.curation.decontaminate.warm_up",
     "midmix.curation.decide.warm_up",
+    "midmix.kernels.warm_up",
 )
 
 
