@@ -47,13 +47,14 @@ def linear_cross_entropy_chunked(
     """Losses [M, N] and the gradients of their weighted sum by hidden states and heads, `block` tokens at a time."""
     nll_MN = torch.empty_like(weights_MN)
     d_hidden_MND, d_head_MVD = hidden_MND.new_empty(hidden_MND.shape), head_MVD.new_empty(head_MVD.shape)
-    # One model at a time on a CPU: its head and a block of logits stay in cache together.
-    group = 1 if hidden_MND.device.type == "cpu" else max(1, hidden_MND.shape[0])
+    models, tokens = targets_MN.shape
+    # As few models at a time on a CPU as fill a block of logits, which stay in cache with their heads.
+    group = max(1, block // max(1, tokens) if hidden_MND.device.type == "cpu" else models)
     for first in range(0, hidden_MND.shape[0], group):
-        models = slice(first, first + group)
+        some = slice(first, first + group)
         _forward_and_gradients(
-            hidden_MND[models], head_MVD[models], targets_MN[models], weights_MN[models], block,
-            nll_MN[models], d_hidden_MND[models], d_head_MVD[models],
+            hidden_MND[some], head_MVD[some], targets_MN[some], weights_MN[some], block,
+            nll_MN[some], d_hidden_MND[some], d_head_MVD[some],
         )  # fmt: skip
     return nll_MN, d_hidden_MND, d_head_MVD
 
@@ -130,6 +131,15 @@ def linear_cross_entropy(
     block = block or block_tokens(hidden_MND, head_MVD.shape[1])
     loss_M, nll_MN, _, _ = _operator(hidden_MND, head_MVD, targets_MN, weights_MN, block)
     return loss_M, nll_MN
+
+
+def loss_and_gradients(
+    hidden_MND: Tensor, head_MVD: Tensor, targets_MN: Tensor, weights_MN: Tensor, block: int = 0
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """What `linear_cross_entropy` gives, and the gradients of each model's sum by its hidden states and its head."""
+    block = block or block_tokens(hidden_MND, head_MVD.shape[1])
+    loss_M, nll_MN, d_hidden_MND, d_head_MVD = _operator(hidden_MND, head_MVD, targets_MN, weights_MN, block)
+    return loss_M, nll_MN, d_hidden_MND, d_head_MVD
 
 
 def _loss_dtype(hidden_MND: Tensor) -> torch.dtype:

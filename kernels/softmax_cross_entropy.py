@@ -7,10 +7,13 @@ CUDA. Letters: R rows, V vocabulary.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from midmix.kernels.launch import HAS_TRITON, can_launch
+from midmix.jit import njit
+from midmix.kernels.launch import HAS_TRITON, arrays, can_launch, can_vectorize
+from midmix.kernels.vector import exp32, highest, total
 
 LARGEST_BLOCK = 4096
 
@@ -27,6 +30,23 @@ def softmax_cross_entropy_reference_(logits_RV: Tensor, targets_R: Tensor, weigh
     logits_RV.mul_((weights_R / total_R)[:, None])
     logits_RV.scatter_add_(1, targets_R1, -weights_R[:, None].to(logits_RV.dtype))
     return total_R.log() - chosen_R
+
+
+@njit(error_model="numpy")
+def softmax_rows(logits_RV, targets_R, weights_R, losses_R):  # type: ignore[no-untyped-def]
+    rows, columns = logits_RV.shape
+    for r in range(rows):
+        x_V = logits_RV[r]
+        top = highest(x_V)
+        chosen = x_V[targets_R[r]] - top
+        for v in range(columns):
+            x_V[v] = exp32(x_V[v] - top)
+        sum_of_exp = total(x_V)
+        losses_R[r] = np.float32(np.log(sum_of_exp)) - chosen
+        scale = weights_R[r] / sum_of_exp
+        for v in range(columns):
+            x_V[v] *= scale
+        x_V[targets_R[r]] -= weights_R[r]
 
 
 if HAS_TRITON:
@@ -97,4 +117,8 @@ def softmax_cross_entropy_(logits_RV: Tensor, targets_R: Tensor, weights_R: Tens
     """
     if is_supported(logits_RV):
         return softmax_cross_entropy_triton_(logits_RV, targets_R.contiguous(), weights_R.contiguous())
+    if can_vectorize(logits_RV, weights_R):
+        losses_R = torch.empty_like(weights_R)
+        softmax_rows(*arrays(logits_RV, targets_R.contiguous(), weights_R, losses_R))
+        return losses_R
     return softmax_cross_entropy_reference_(logits_RV, targets_R, weights_R)

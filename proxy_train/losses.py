@@ -49,12 +49,18 @@ def curve_values(measured: Sequence[Measurement]) -> Iterator[Values]:
     metrics = tuple(text.metric for text in whole.texts)
     end, end_of_part = per_unit(whole), per_unit(part)
     for unit, final_MX in end.items():
-        ratio_MX = final_MX / end_of_part[unit]
-        # a run that died has no end; what it lost before stays as it was measured
-        ratio_MX = np.where(np.isfinite(ratio_MX), ratio_MX, 1.0)
+        ratio_MX = _with_gaps_filled(final_MX / end_of_part[unit])
         for one in along:
             yield Values(one.step, unit, metrics, per_unit(one)[unit] * ratio_MX)
         yield Values(whole.step, unit, metrics, final_MX)
+
+
+def _with_gaps_filled(ratio_MX: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Ratios where runs have none, since they died or were stopped: the median of the other runs', 1 without others."""
+    usual = [
+        float(np.median(column[np.isfinite(column)])) if np.isfinite(column).any() else 1.0 for column in ratio_MX.T
+    ]
+    return np.where(np.isfinite(ratio_MX), ratio_MX, np.array(usual))
 
 
 def unigram_values(
@@ -71,8 +77,15 @@ def unigram_values(
     yield Values(step, UNIGRAM, tuple(text.metric for text in texts), values_MX)
 
 
-def losses_table(values: Sequence[Values], runs: Sequence[Run], shape: Shape, tokens_per_step: int) -> pa.Table:
-    """Rows of LOSSES in the order of its key; NULL where a run has died."""
+def losses_table(
+    values: Sequence[Values],
+    runs: Sequence[Run],
+    shape: Shape,
+    tokens_per_step: int,
+    stopped: Mapping[int, int] | None = None,
+) -> pa.Table:
+    """Rows of LOSSES in the order of its key; NULL where a run has died, none after the last step of one that `stopped`."""
+    last = stopped or {}
     rows = [
         {
             "run": run.number,
@@ -89,6 +102,7 @@ def losses_table(values: Sequence[Values], runs: Sequence[Run], shape: Shape, to
         }
         for one in values
         for run, values_X in zip(runs, one.values_MX, strict=True)
+        if one.step <= last.get(run.number, one.step)
         for metric, value in zip(one.metrics, values_X, strict=True)
     ]
     rows.sort(key=lambda row: (row["run"], row["step"], row["metric"], row["unit"]))

@@ -5,38 +5,24 @@ Letters: M runs, B sequences of a step, T tokens of a sequence, N = B x T, P par
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from midmix.kernels.linear_cross_entropy import linear_cross_entropy
 from midmix.proxy_train.evaluate import total_nats
+from midmix.proxy_train.gradients import gradients_of
 from midmix.proxy_train.model import Models
 from midmix.proxy_train.optimizer import AdamW
 from midmix.proxy_train.pool import Feed
-from midmix.proxy_train.schedule import curve_steps, wsd
+from midmix.proxy_train.recipe import Recipe
 from midmix.proxy_train.texts import Text
 
-# Tokens of all models that step in one tensor on a CPU core: more leave its cache. L2-d64-ff192-v2048, 512 tokens a
-# model: 25 k tokens/s one by one, 29 k with 5 models, 26 k with 9; 32 tokens: 6 k and, with 9 models, 11 k.
-CPU_TOKENS_IN_FLIGHT = 2560
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a batch trains. `learning_rates` and `clips` have one value per run."""
-
-    steps: int
-    learning_rates: tuple[float, ...]
-    clips: tuple[float, ...]
-    warmup_fraction: float
-    decay_fraction: float
-    weight_decay: float
+# Steps before a CUDA graph is captured: they compile kernels and fill the allocator, and are then undone.
+WARM_UP_STEPS = 3
 
 
 @dataclass(frozen=True)
@@ -48,69 +34,103 @@ class Measurement:
     texts: Sequence[Text]
 
 
-def even_slices(count: int, size: int) -> list[slice]:
-    """[0, count) in the fewest slices of at most `size`, as even as can be."""
-    parts = -(-count // size)
-    ends = [count * i // parts for i in range(parts + 1)]
-    return [slice(first, last) for first, last in pairwise(ends)]
-
-
 class Swarm:
-    """A batch of proxies in training."""
+    """A batch of proxies in training. On CUDA it computes in bfloat16 beside fp32 weights, and a step is one CUDA graph."""
 
     def __init__(self, models: Models, feed: Feed, recipe: Recipe) -> None:
+        self.step = 0
+        self._set_up(models, feed, recipe)
+
+    def _set_up(self, models: Models, feed: Feed, recipe: Recipe) -> None:
         self.models, self.feed, self.recipe = models, feed, recipe
         rows_MP = models.rows_MP
+        self._shadow_MP = rows_MP.detach().bfloat16() if rows_MP.is_cuda else None
         self.optimizer = AdamW(
             rows_MP,
             decayed=models.shape.num_decayed,
             weight_decay=recipe.weight_decay,
             clip_M=torch.tensor(recipe.clips),
+            shadow_MP=self._shadow_MP,
         )
+        computing = models if self._shadow_MP is None else Models(models.shape, self._shadow_MP)
+        self._gradients_MP = torch.empty_like(computing.rows_MP)
+        self._differentiate = gradients_of(computing, feed.batch_sequences, feed.blocks.shape[1] - 1)
         self.rates_M = torch.tensor(recipe.learning_rates, dtype=rows_MP.dtype, device=rows_MP.device)
-        self._gradients_MP = torch.empty_like(rows_MP)
-        size = len(rows_MP)
-        if rows_MP.device.type == "cpu":
-            size = CPU_TOKENS_IN_FLIGHT // (feed.batch_sequences * (feed.blocks.shape[1] - 1))
-        # Results do not depend on the groups: no product mixes models, and a CPU gives the same bits for each.
-        self._groups = [(rows, Models(models.shape, rows_MP[rows])) for rows in even_slices(len(rows_MP), max(1, size))]
-        self.step = 0
+        factors = [recipe.factor(step) for step in range(recipe.steps)]
+        self._factors = torch.tensor(factors, dtype=rows_MP.dtype, device=rows_MP.device)
+        # the number of the step as the device sees it: nothing in a step waits for the host
+        self._at = torch.tensor([self.step], device=rows_MP.device)
+        self._losses_M = torch.zeros_like(self.rates_M)
+        self._graph: torch.cuda.CUDAGraph | None = None
 
     def advance(self) -> Tensor:
         """One step of every run; returns the mean training loss of each [M] before it, in nats per token."""
-        recipe = self.recipe
-        tokens_MBT, targets_MBT = self.feed.batch(self.step)
-        losses = [
-            self._differentiate(models, rows, tokens_MBT[rows], targets_MBT[rows]) for rows, models in self._groups
-        ]
-        factor = wsd(
-            self.step, recipe.steps, warmup_fraction=recipe.warmup_fraction, decay_fraction=recipe.decay_fraction
-        )
-        self.optimizer.step(self._gradients_MP, self.rates_M * factor)
+        self._at.fill_(self.step)
+        if not self.models.rows_MP.is_cuda:
+            self._advance()
+        else:
+            if self._graph is None:
+                self._graph = self._captured()
+            self._graph.replay()
         self.step += 1
-        return torch.cat(losses)
+        return self._losses_M.clone()
 
-    def _differentiate(self, models: Models, rows: slice, tokens_GBT: Tensor, targets_GBT: Tensor) -> Tensor:
-        """Mean losses [G] of a group of models; their gradients go into their rows."""
-        targets_GN = targets_GBT.flatten(1)
-        hidden_GND = models.hidden(tokens_GBT)
-        even_GN = hidden_GND.new_full(targets_GN.shape, 1 / targets_GN.shape[1])
-        loss_G, _ = linear_cross_entropy(hidden_GND, models.head_MVD, targets_GN, even_GN)
-        gradients = torch.autograd.grad(loss_G.sum(), list(models.tensors.values()))
-        torch.cat([gradient.flatten(1) for gradient in gradients], 1, out=self._gradients_MP[rows])
-        return loss_G.detach()
+    def _advance(self) -> None:
+        """One step on the device alone."""
+        self._losses_M.copy_(self._differentiate(self._gradients_MP, *self.feed.batch(self._at)))
+        self.optimizer.step(self._gradients_MP, self.rates_M * self._factors.index_select(0, self._at))
+
+    def _captured(self) -> torch.cuda.CUDAGraph:
+        """A step as a CUDA graph, with everything as it was before."""
+        before = {name: tensor.clone() for name, tensor in self.state().items()}
+        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            for _ in range(WARM_UP_STEPS):
+                self._advance()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._advance()
+        self.set_state(before)
+        return graph
 
     def measure(self, texts: Sequence[Text]) -> Measurement:
         """Losses now."""
-        nats_MX = np.concatenate([total_nats(models, texts) for _, models in self._groups])
+        nats_MX = total_nats(self.models, texts)
         nats_MX[~self.optimizer.alive_M.cpu().numpy()] = np.nan
         return Measurement(self.step, nats_MX, texts)
 
-    def run(self, curve: Sequence[Text], final: Sequence[Text]) -> Iterator[Measurement]:
-        """Train to the end; measurements on `curve` along the way and at the end, then on `final`."""
-        points = set(curve_steps(self.recipe.steps))
-        while self.step < self.recipe.steps:
-            self.advance()
-            if self.step in points:
-                yield self.measure(curve)
-        yield self.measure(final)
+    def state(self) -> dict[str, Tensor]:
+        """All that the next step depends on besides its number, on the CPU; no copies of what lies there."""
+        optimizer = self.optimizer
+        steps = torch.tensor(optimizer.steps)
+        tensors = {"weights": self.models.rows_MP, "mean": optimizer.mean_MP, "square": optimizer.square_MP}
+        tensors |= {"alive": optimizer.alive_M, "steps": steps}
+        return {name: tensor.detach().cpu() for name, tensor in tensors.items()}
+
+    @torch.no_grad()
+    def set_state(self, state: Mapping[str, Tensor]) -> None:
+        """Be where `state` was taken; its tensors [M, P] may also be [P], the same for all runs."""
+        optimizer = self.optimizer
+        self.models.rows_MP.copy_(state["weights"])
+        optimizer.mean_MP.copy_(state["mean"])
+        optimizer.square_MP.copy_(state["square"])
+        optimizer.alive_M.copy_(state["alive"])
+        optimizer.steps = int(state["steps"])
+        if self._shadow_MP is not None:
+            self._shadow_MP.copy_(self.models.rows_MP)
+
+    def keep(self, places: Sequence[int]) -> None:
+        """Go on with the runs at these places alone; on a CPU they stay bitwise what they would have been."""
+        index = torch.tensor(places)
+        state, recipe = self.state(), self.recipe
+        rows_MS = self.feed.rows_MS.index_select(0, index.to(self.feed.rows_MS.device))
+        rates, clips = (tuple(values[i] for i in places) for values in (recipe.learning_rates, recipe.clips))
+        rows_MP = self.models.rows_MP
+        self._set_up(
+            Models(self.models.shape, rows_MP.detach().index_select(0, index.to(rows_MP.device))),
+            replace(self.feed, rows_MS=rows_MS),
+            replace(recipe, learning_rates=rates, clips=clips),
+        )
+        self.set_state({name: value.index_select(0, index) if value.ndim else value for name, value in state.items()})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -48,6 +50,13 @@ def load_tokenizer(name: str, folder: str) -> Tokenizer:
 def num_ids(tokenizer: Tokenizer) -> int:
     """The vocabulary of a proxy: one more than the largest id, added tokens included."""
     return int(max(tokenizer.get_vocab(with_added_tokens=True).values())) + 1
+
+
+def tokenizer_identity(file: Path) -> str:
+    """SHA-256 over what gives text its ids in a tokenizer.json: not its padding, its truncation, nor its layout."""
+    values = json.loads(file.read_text(encoding="utf-8"))
+    parts = {name: values.get(name) for name in ("added_tokens", "normalizer", "pre_tokenizer", "model")}
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

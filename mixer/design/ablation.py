@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from midmix.errors import ConfigError
+from midmix.mixer.design.grow import NewRun
 from midmix.mixer.design.supply import Supply
 from midmix.mixer.simplex import F64, round_weights
 
@@ -42,11 +43,11 @@ def domain_of(name: str, kind: str, supply: Supply) -> int:
     raise ConfigError(f"--ablate {kind}={name}: no such {kind}; there are {', '.join(known)}")
 
 
-def ablation_runs(weights: F64, domain: int, name: str, seeds: Sequence[int]) -> list[tuple[int, F64]]:
-    """(seed, weights [k]) of every run, with and without in turn. Raises ConfigError where there is nothing to compare."""
+def ablation_runs(weights: F64, domain: int, name: str, seeds: Sequence[int]) -> list[NewRun]:
+    """Every run, with and without in turn. Raises ConfigError where there is nothing to compare."""
     if weights[domain] <= 0:
         raise ConfigError(f"--ablate: the mixture to start from has no share of {name}; give mixture.baseline one")
     if weights[domain] >= 1:
         raise ConfigError(f"--ablate: the mixture to start from is all {name}, so nothing is left without it")
     full, without = round_weights(weights), ablated(weights, domain)
-    return [(seed, mixture) for seed in seeds for mixture in (full, without)]
+    return [NewRun(seed, mixture) for seed in seeds for mixture in (full, without)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from midmix.artifact import read_table
@@ -41,7 +41,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Preview:
-    """Runs by role, floating-point operations of one and of all, how compute splits, and per target what can be shown.
+    """Runs by role, floating-point operations of one at every size and of all, how compute splits, and what can be shown.
 
     `effects` maps a target to the prior it rests on, the smallest gain of a mixture over the reference that shows, and
     that of two mixtures run as often as the larger check allows (None without one).
@@ -56,15 +56,15 @@ class Preview:
     effects: Mapping[str, tuple[Prior, Effect, float | None]]
 
 
-def preview(run: Run, *, parameters: int, check: Check | None) -> Preview:
-    """The preview of the design that the run's config asks for; `parameters` is the size of a proxy.
+def preview(run: Run, *, parameters: Sequence[int], check: Check | None) -> Preview:
+    """The preview of the design that the run's config asks for; `parameters` are those of a proxy at each size of the ladder.
 
     Raises ConfigError or InputError where the design itself would.
     """
     config, inputs = run.config, inputs_of(run, "design")
     proxy = config.require("proxy", "design")
     chosen = design_of(config, inputs)
-    cost = 6.0 * parameters * proxy.tokens
+    cost = 6.0 * sum(parameters) * proxy.tokens
     check_cost = 6.0 * check.parameters * check.tokens if check else 0.0
     check_runs = check.runs if check else 0
     return Preview(
@@ -86,6 +86,7 @@ def design_of(config: Config, inputs: MixtureInputs) -> Design:
         inputs.limits,
         control=inputs.replay,
         baseline=inputs.baseline,
+        web=inputs.web,
         num_mixtures=proxy.runs,
         num_seeds=proxy.seeds,
         seed=config.seed,

@@ -14,6 +14,7 @@ from midmix.config import Config
 from midmix.errors import ConfigError
 from midmix.mixer import baselines
 from midmix.mixer.design.supply import Supply, caps_of, epochs_by_domain, read_supply, spread_shares
+from midmix.mixer.design.web import web_shares
 from midmix.mixer.limits import Limits, make_limits
 from midmix.mixer.simplex import F64
 from midmix.run import Run
@@ -24,7 +25,7 @@ from midmix.task import Task
 
 @dataclass(frozen=True)
 class MixtureInputs:
-    """Supply and epochs allowed; natural mixture, baseline and replay as weights [k]; what shares are allowed."""
+    """Supply and epochs allowed; natural mixture, baseline, replay and web alone as weights [k]; what shares are allowed."""
 
     supply: Supply
     total_tokens: int
@@ -32,6 +33,7 @@ class MixtureInputs:
     limits: Limits
     baseline: F64 | None
     replay: F64 | None
+    web: F64 | None = None
 
     @property
     def caps(self) -> F64:
@@ -67,6 +69,8 @@ def settings_of(config: Config, step: str) -> dict[str, Any]:
         "frozen": [dict(group) for group in mixture.frozen],
         "baseline": dict(mixture.baseline) if mixture.baseline else None,
         "replay": dict(mixture.replay) if mixture.replay else None,
+        "web": dict(mixture.web) if mixture.web else None,
+        "prose": [name for name, source in config.sources.items() if source.kind == "prose"],
     }
 
 
@@ -92,8 +96,11 @@ def inputs_from(settings: dict[str, Any], part_files: Iterable[Path], token_file
     max_epochs = epochs_by_domain(settings["max_epochs"], settings["spent_epochs"], supply, declared)
     shares = {
         name: spread_shares(settings[name], supply, declared, f"mixture.{name}") if settings[name] else None
-        for name in ("baseline", "replay")
+        for name in ("baseline", "replay", "web")
     }
     caps = caps_of(supply, max_epochs, settings["tokens"])
     limits = make_limits(supply.domains, caps, settings["minimum"], settings["frozen"])
-    return MixtureInputs(supply, settings["tokens"], max_epochs, limits, shares["baseline"], shares["replay"])
+    web = shares["web"]
+    if web is None:
+        web = web_shares(supply, settings["prose"], (shares["replay"], shares["baseline"]))
+    return MixtureInputs(supply, settings["tokens"], max_epochs, limits, shares["baseline"], shares["replay"], web)

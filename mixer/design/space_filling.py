@@ -44,10 +44,13 @@ def k_center(pool: F64, fixed: F64, num_points: int) -> I64:
     return np.array(chosen, dtype=np.int64)
 
 
-def _fixed_mixtures(tokens: I64, limits: Limits, control: F64 | None, baseline: F64 | None) -> list[tuple[str, F64]]:
+def _fixed_mixtures(
+    tokens: I64, limits: Limits, control: F64 | None, web: F64 | None, baseline: F64 | None
+) -> list[tuple[str, F64]]:
     """Role and weights of the mixtures that are always in, first the control; those that repeat another are left out."""
     named = [
         ("control", control),
+        ("web", web),
         ("natural", baselines.natural(tokens)),
         ("baseline", baseline),
         ("interior", limits.nearest(baselines.uniform(tokens, limits.domain_high))),
@@ -69,6 +72,7 @@ def design_mixtures(
     *,
     control: F64 | None,
     baseline: F64 | None,
+    web: F64 | None = None,
     num_mixtures: int,
     num_seeds: int,
     seed: int,
@@ -76,8 +80,8 @@ def design_mixtures(
 ) -> Design:
     """`num_mixtures` distinct mixtures (fewer where limits leave no choice), then repeats of two under other seeds.
 
-    The control (all replay), the natural mixture and the baseline are references: they are tried as they are, even
-    beyond the limits; all others keep to them. The control and the natural mixture are repeated; `num_seeds` counts the
+    The controls (all replay, and `web` alone), the natural mixture and the baseline are references: they are tried as they
+    are, even beyond the limits; all others keep to them. Replay and the natural mixture are repeated; `num_seeds` counts the
     runs of a repeated mixture, its first included. `groups` [k] is for `dirichlet_pool`. Raises ConfigError when
     `num_mixtures` leaves no room for the references, or there is one domain alone.
     """
@@ -85,7 +89,7 @@ def design_mixtures(
         raise ConfigError(
             "got 1 domain with tokens, expected 2 or more to mix: add a source, or 'domains' that divide it"
         )
-    fixed = _distinct(_fixed_mixtures(tokens, limits, control, baseline))
+    fixed = _distinct(_fixed_mixtures(tokens, limits, control, web, baseline))
     references = sum(role != "interior" for role, _ in fixed)
     if num_mixtures < references + 2:
         raise ConfigError(
@@ -98,7 +102,7 @@ def design_mixtures(
         chosen = k_center(pool, placed, num_mixtures - len(fixed))
     rows = [*placed, *pool[chosen]]
     roles = [role for role, _ in fixed] + ["space-filling"] * len(chosen)
-    exempt = ("control", "natural", "baseline")
+    exempt = ("control", "web", "natural", "baseline")
     rounded = [
         round_weights(w, None if role in exempt else limits.domain_high) for role, w in zip(roles, rows, strict=True)
     ]

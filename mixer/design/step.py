@@ -12,7 +12,7 @@ from midmix.tables import DESIGNS, PARTS, TOKENS
 from midmix.tables.mixture import GROWN
 from midmix.task import Output, Task
 
-VERSION = 2
+VERSION = 3
 STAGE = "main"
 
 
@@ -31,6 +31,7 @@ def design(task: Task, output: Output) -> None:
         inputs.limits,
         control=inputs.replay,
         baseline=inputs.baseline,
+        web=inputs.web,
         num_mixtures=task.settings["runs"],
         num_seeds=task.settings["seeds"],
         seed=task.settings["seed"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from midmix.mixer.evidence import ablations, laws, optimum, runs
 from midmix.mixer.evidence.claim import SUPPORTED, Claim, in_words, worst
+from midmix.mixer.evidence.ladder import ladder_agreement
 from midmix.mixer.evidence.noise import inferred_noise, noise_of_run
 from midmix.mixer.evidence.settle import settling_words
 from midmix.mixer.fit.swarm import Swarm
@@ -27,13 +28,14 @@ def evidence_rows(
     goals: Goals,
     domain_targets: Collection[str],
     references: Mapping[str, F64],
+    measured: Sequence[Claim] = (),
 ) -> list[dict[str, Any]]:
     """Rows of EVIDENCE, sorted by its key.
 
     `domain_targets` are targets that are domains of the training data; `references` the mixtures [k] that the optimum was
-    compared with.
+    compared with; `measured` claims that need no law.
     """
-    claims = [runs.learnt(swarm), *runs.training_domains(domain_targets)]
+    claims = [runs.learnt(swarm), *runs.training_domains(domain_targets), *measured]
     evidence = recommendation.evidence
     if evidence is not None:
         with threadpool_limits(1):
@@ -52,6 +54,7 @@ def _of_fits(evidence: Evidenced, recommendation: Recommendation) -> list[Claim]
         *_skills(evidence),
         laws.coverage(evidence.fits, losses, swarm.groups),
         *laws.scale_agreement(swarm, goals.metrics, goals.target_weights),
+        *ladder_agreement(swarm, goals.metrics, goals.target_weights),
         optimum.extrapolation(swarm, recommendation.weights),
         *optimum.gains(recommendation, noise_of_run(evidence, goals.target_weights), unit),
         *(optimum.retention(name, rise, unit) for name, rise in recommendation.rises.items()),

@@ -71,24 +71,32 @@ def _training(row: Row) -> tuple[object, ...]:
 
 @dataclass(frozen=True)
 class Finals:
-    """Run -> metric -> value at the end of its training; entropies at any step."""
+    """Run -> metric -> value at the end of its training; entropies at any step.
+
+    `stopped` are runs with results on the way and no row at the end, as halving leaves them.
+    """
 
     nats: dict[int, dict[str, float]]
     unigram: dict[int, dict[str, float]]
     losses: dict[int, dict[str, float]]
+    stopped: frozenset[int] = frozenset()
 
     @staticmethod
     def of(rows: Sequence[Row], unit: str) -> Finals:
         """Losses in `unit`; nats per token and the entropies of text in them, where they are known."""
         reached = _reached(rows)
         found: dict[str, dict[int, dict[str, float]]] = {NATS: {}, UNIGRAM: {}, unit: {}}
+        ended: set[int] = set()
         for row in rows:
             at_end = (row["tokens"] or 0) == reached[_training(row)]
+            if at_end:
+                ended.add(row["run"])
             if row["unit"] not in found or not (row["unit"] == UNIGRAM or at_end):
                 continue
             if row["value"] is not None and np.isfinite(row["value"]):
                 found[row["unit"]].setdefault(row["run"], {})[row["metric"]] = row["value"]
-        return Finals(found[NATS], found[UNIGRAM], found[unit])
+        stopped = frozenset(row["run"] for row in rows) - ended
+        return Finals(found[NATS], found[UNIGRAM], found[unit], stopped)
 
     @property
     def metrics(self) -> list[str]:
@@ -101,6 +109,8 @@ class Finals:
 
     def why_not(self, run: int, weights: F64, metrics: Sequence[str], domains: Sequence[str]) -> str | None:
         """Why a run is no evidence; None when it is."""
+        if run in self.stopped:
+            return "was stopped before the last step"
         if not metrics or not set(metrics) <= self.losses.get(run, {}).keys():
             return "died, or has no result at the last step"
         common = {m: value for other in sorted(self.unigram) for m, value in self.unigram[other].items()}

@@ -35,7 +35,13 @@ def at_larger_scale(swarm: Swarm, metrics: Sequence[str]) -> Swarm:
     if not set(metrics) <= set(swarm.metrics):
         return swarm
     columns = [swarm.metrics.index(metric) for metric in metrics]
-    few = replace(swarm, metrics=tuple(metrics), losses=swarm.losses[:, columns], anchors=None)
+    few = replace(
+        swarm,
+        metrics=tuple(metrics),
+        losses=swarm.losses[:, columns],
+        anchors=None,
+        rungs=tuple(replace(rung, losses=rung.losses[:, columns]) for rung in swarm.rungs),
+    )
     anchors = swarm.anchors
     if anchors is None or not swarm.runs or not set(metrics) <= set(measured_by(anchors, swarm)):
         return few

@@ -39,7 +39,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Anchors:
-    """Runs (a) at a larger scale than the swarm's: weights [a, k] and losses [a, m], NaN where not measured."""
+    """Runs (a) of one scale, such as a larger one than the swarm's: weights [a, k], losses [a, m], NaN where not measured."""
 
     kind: Kind
     runs: tuple[int, ...]
@@ -54,7 +54,8 @@ class Swarm:
     `left_out` names the runs that are no evidence, with the reason. `control` marks the runs on replay alone. `anchors`
     are runs of a larger scale that are not among the n. Where they were taken in (`scales.at_larger_scale`), `large` marks
     them among the n, `larger` is their kind, and `lines` says per metric how the others' losses were mapped to it.
-    `own` names the domain of a metric where the metric's name does not.
+    `own` names the domain of a metric where the metric's name does not. `rungs` are all scales with four mixtures or more,
+    the smallest first, whichever of them the n runs are of: they say whether sizes rank mixtures alike.
     """
 
     domains: tuple[str, ...]
@@ -71,6 +72,7 @@ class Swarm:
     lines: Mapping[str, Line] = field(default_factory=dict)
     own: Mapping[str, str] = field(default_factory=dict)
     unit: str = BITS
+    rungs: tuple[Anchors, ...] = ()
 
     @property
     def groups(self) -> I64:
@@ -118,26 +120,29 @@ def noise_sd(losses: F64, replicates: I64) -> float | None:
 def read_swarm(designs: pa.Table, losses: pa.Table, domains: Sequence[str], unit: str = BITS) -> Swarm:
     """The swarm behind DESIGNS and LOSSES in one unit; `domains` gives the order of the weights' columns.
 
-    Runs of one kind alone can be compared: the kind with the most runs is taken (the smaller of equals), and of the larger
-    ones the largest with four mixtures becomes its anchors. A run is left out when it is of another kind, lacks a loss at
-    the last step (it died), or has learnt nothing: its held-out loss, weighted by its own mixture, is not below the unigram
-    entropy of that text. Raises InputError when the design has other domains.
+    Runs of one kind alone can be compared: the kind with the most runs is taken (the smaller of equals), or the largest one
+    at which all of these runs were trained, as a ladder of sizes does; of the larger ones the largest with four mixtures
+    becomes its anchors. A run is left out when it is of another kind, lacks a loss at the last step (it died or was
+    stopped), draws from a part of a domain's text alone, or has learnt nothing: its held-out loss, weighted by its own
+    mixture, is not below the unigram entropy of that text. Raises InputError when the design has other domains.
     """
     mixtures = _read_designs(designs, domains)
     results = by_kind([row for row in losses.to_pylist() if row["run"] in mixtures.weights])
-    kind = min(results, key=lambda k: (-_num_runs(results[k]), k.compute, k)) if results else None
+    kind = _kind_in_force(results)
     base = Finals.of(results[kind], unit) if kind else Finals({}, {}, {})
     metrics = base.metrics
     kept: list[int] = []
     left_out = dict(mixtures.strange)
+    trained = {row["run"] for row in results[kind]} if kind else set()
+    elsewhere = {row["run"] for rows in results.values() for row in rows} - trained
     for run, weights in sorted(mixtures.weights.items()):
         reason = base.why_not(run, weights, metrics, domains)
         if reason is None:
             kept.append(run)
         elif run not in left_out:
-            elsewhere = any(row["run"] == run for k, rows in results.items() if k != kind for row in rows)
-            left_out[run] = "of another origin, model or number of tokens" if elsewhere else reason
-    anchors = _largest(kind, results, mixtures.weights, metrics, unit)
+            left_out[run] = "of another origin, model or number of tokens" if run in elsewhere else reason
+    scales = _scales(results, mixtures.weights, metrics, unit)
+    anchors = next((s for s in reversed(scales) if kind is not None and s.kind.compute > kind.compute), None)
     for run in anchors.runs if anchors else ():
         left_out.pop(run, None)
     return Swarm(
@@ -151,11 +156,17 @@ def read_swarm(designs: pa.Table, losses: pa.Table, domains: Sequence[str], unit
         kind=kind,
         anchors=anchors,
         unit=unit,
+        rungs=scales,
     )
 
 
-def _num_runs(rows: Sequence[Row]) -> int:
-    return len({row["run"] for row in rows})
+def _kind_in_force(results: Mapping[Kind, Sequence[Row]]) -> Kind | None:
+    """See `read_swarm`."""
+    if not results:
+        return None
+    runs = {kind: {row["run"] for row in rows} for kind, rows in results.items()}
+    most = min(runs, key=lambda kind: (-len(runs[kind]), kind.compute, kind))
+    return max((kind for kind in runs if runs[kind] >= runs[most]), key=lambda kind: (kind.compute, kind))
 
 
 @dataclass(frozen=True)
@@ -176,6 +187,8 @@ def _read_designs(designs: pa.Table, domains: Sequence[str]) -> _Mixtures:
     controls, strange = set(), {}
     for row in designs.to_pylist():
         run, domain = row["run"], row["domain"]
+        if row["pool"] is not None:
+            strange[run] = f"drew from {row['pool']:.0%} of {domain} alone"
         if domain in position:
             weights.setdefault(run, np.zeros(len(domains)))[position[domain]] = row["weight"]
         elif row["role"] == OUTSIDE and row["weight"] > 0:
@@ -190,21 +203,17 @@ def _read_designs(designs: pa.Table, domains: Sequence[str]) -> _Mixtures:
     return _Mixtures({r: w for r, w in weights.items() if r not in strange}, tuple(sorted(controls)), strange)
 
 
-def _largest(
-    base: Kind | None,
-    results: Mapping[Kind, Sequence[Row]],
-    weights: Mapping[int, F64],
-    metrics: Sequence[str],
-    unit: str,
-) -> Anchors | None:
-    """The largest kind above `base` with four mixtures that have any of the metrics."""
-    larger = [kind for kind in results if base is not None and kind.compute > base.compute]
-    for kind in sorted(larger, key=lambda k: (-k.compute, k)):
+def _scales(
+    results: Mapping[Kind, Sequence[Row]], weights: Mapping[int, F64], metrics: Sequence[str], unit: str
+) -> tuple[Anchors, ...]:
+    """The kinds with four mixtures that have any of the metrics, by compute."""
+    found = []
+    for kind in sorted(results, key=lambda k: (k.compute, k)):
         finals = Finals.of(results[kind], unit)
         runs = sorted(run for run, measured in finals.losses.items() if measured.keys() & set(metrics))
         if not runs:
             continue
         mixtures = np.stack([weights[run] for run in runs])
         if mixture_groups(mixtures).max() + 1 >= MIN_ANCHORS:
-            return Anchors(kind, tuple(runs), mixtures, finals.table(runs, metrics))
-    return None
+            found.append(Anchors(kind, tuple(runs), mixtures, finals.table(runs, metrics)))
+    return tuple(found)

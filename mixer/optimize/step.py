@@ -15,6 +15,8 @@ from midmix.errors import ConfigError
 from midmix.mixer import baselines
 from midmix.mixer.design.inputs import MixtureInputs, mixture_settings, read_inputs
 from midmix.mixer.evidence.claims import evidence_rows
+from midmix.mixer.evidence.micro_anneals import anneal_rows, claims_of
+from midmix.mixer.evidence.start import start_claims
 from midmix.mixer.fit.scales import at_larger_scale
 from midmix.mixer.fit.step import read_input
 from midmix.mixer.fit.swarm import read_swarm
@@ -25,6 +27,7 @@ from midmix.mixer.simplex import F64, round_weights
 from midmix.step import Context
 from midmix.tables import (
     ALTERNATIVES,
+    ANNEALS,
     DESIGNS,
     EVIDENCE,
     FRONTIER,
@@ -32,12 +35,13 @@ from midmix.tables import (
     LOSSES,
     PARTS,
     PRICES,
+    PROXIES,
     TOKENS,
     WEIGHTS,
 )
 from midmix.task import Output, Task
 
-VERSION = 2
+VERSION = 3
 AT_CAP = 1e-6  # stored weights are rounded to this
 
 
@@ -47,9 +51,9 @@ def run(context: Context) -> None:
     settings = {"mixture": mixture_settings(context), **goal_settings(mixture), "seed": context.seed}
     context.gather(
         optimize,
-        writes=(WEIGHTS, ALTERNATIVES, PRICES, FRONTIER, EVIDENCE),
+        writes=(WEIGHTS, ALTERNATIVES, PRICES, FRONTIER, ANNEALS, EVIDENCE),
         settings=settings,
-        reads=(DESIGNS, LOSSES, LAWS, TOKENS, PARTS),
+        reads=(DESIGNS, LOSSES, PROXIES, LAWS, TOKENS, PARTS),
     )
 
 
@@ -67,13 +71,14 @@ def goal_settings(mixture: Mixture) -> dict[str, Any]:
 
 
 def optimize(task: Task, output: Output) -> None:
-    """Write WEIGHTS, ALTERNATIVES, PRICES, FRONTIER and EVIDENCE."""
+    """Write WEIGHTS, ALTERNATIVES, PRICES, FRONTIER, ANNEALS and EVIDENCE."""
     settings, inputs = task.settings, read_inputs(task)
     for name, domain in settings["domain_targets"].items():
         if domain not in inputs.supply.domains:
             raise ConfigError(f"mixture.targets.{name}: no domain {domain!r}{nearest(domain, inputs.supply.domains)}")
     goals = Goals(*({n: (m, w) for n, (m, w) in settings[kind].items()} for kind in ("targets", "retain")))
-    runs = read_swarm(read_input(task, DESIGNS), read_input(task, LOSSES), inputs.supply.domains)
+    designs, losses = read_input(task, DESIGNS), read_input(task, LOSSES)
+    runs = read_swarm(designs, losses, inputs.supply.domains)
     swarm = at_larger_scale(runs, goals.metrics)
     references = reference_mixtures(inputs)
     recommendation = optimize_weights(
@@ -87,12 +92,18 @@ def optimize(task: Task, output: Output) -> None:
         seed=settings["seed"],
         repetition=Repetition(inputs.supply.tokens, inputs.total_tokens),
     )
-    evidence = evidence_rows(recommendation, swarm, goals, settings["domain_targets"], references)
+    anneals = anneal_rows(designs, losses, inputs, goals)
+    measured = [
+        *start_claims(read_input(task, PROXIES)),
+        *claims_of(anneals, runs.kind.shape if runs.kind else None),
+    ]
+    evidence = evidence_rows(recommendation, swarm, goals, settings["domain_targets"], references, measured)
     for table, rows in (
         (WEIGHTS, weight_rows(recommendation, references, inputs)),
         (ALTERNATIVES, alternative_rows(recommendation, inputs.supply.domains)),
         (PRICES, price_rows(recommendation)),
         (FRONTIER, frontier_rows(recommendation)),
+        (ANNEALS, anneals),
         (EVIDENCE, evidence),
     ):
         output.table(table, pa.Table.from_pylist(rows, table.schema()))

@@ -10,10 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from midmix.artifact import publish_unit, read_unit
+from midmix.artifact import Manifest, is_made, publish, publish_unit, read_unit
 from midmix.mixer.results.result import Result
 from midmix.mixer.results.tables import Row, design_rows, loss_key, loss_rows
-from midmix.tables import DESIGNS, LOSSES, Table
+from midmix.tables import DESIGNS, LOSSES, PROXIES, Table
 from midmix.tables.mixture import FIRST_OUTSIDE, OUTSIDE
 
 SAME_VALUE = 1e-9  # relative: a loss that was printed and read again
@@ -88,8 +88,13 @@ class Held:
                 )
 
     def publish(self, folder: Path) -> None:
-        """Write both tables' parts. DESIGNS first: a mixture without losses counts for nothing, a loss without one would."""
+        """Write both tables' parts. DESIGNS first: a mixture without losses counts for nothing, a loss without one would.
+
+        With them the run can be fitted without proxies of its own, of which PROXIES then has none.
+        """
         _grow(folder, DESIGNS, [self.designs[key] for key in sorted(self.designs)])
+        if not is_made(folder, PROXIES.name):
+            publish(folder, Manifest(PROXIES.name))
         _grow(folder, LOSSES, [self.losses[key] for key in sorted(self.losses)])
 
 

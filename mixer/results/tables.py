@@ -53,4 +53,4 @@ def loss_rows(runs: Mapping[str, int], results: Sequence[Result], origin: str) -
 
 def loss_key(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """The key of LOSSES."""
-    return (row["run"], row["step"], row["metric"], row["unit"])
+    return (row["run"], row["shape"], row["step"], row["metric"], row["unit"])

@@ -40,6 +40,7 @@ tokenizers: {main: path/to/tokenizer}    # a Hugging Face tokenizer folder; `pro
 # checkpoint: path/to/model              # where the anneal starts
 
 proxy: {layers: 2, width: 64, tokens: 2_000_000, runs: 24, seeds: 3}
+# proxy: {checkpoint: path/to/llama-folder, decay: linear, …}     # all runs start there; or from a stand-in: base: {tokens: N}
 
 domains:                              # what the mixer weighs: SQL over sources and labels; the rest is its source
   math_high: "kind = 'math' and quality >= 0.8"

@@ -101,13 +101,13 @@ CURATE = (
 MIX = (
     Step("design", "midmix.mixer.design.step", (t.PARTS, t.TOKENS), (t.DESIGNS,), "mixtures to try, within caps"),
     Step(
-        "train", "midmix.proxy_train.step", (t.DESIGNS, t.TOKENS, t.EVALUATION_ITEMS), (t.LOSSES,),
-        "small proxies, many in one batch, a 100% replay control among them",
+        "train", "midmix.proxy_train.step", (t.DESIGNS, t.TOKENS, t.EVALUATION_ITEMS), (t.LOSSES, t.HALVINGS, t.PROXIES),
+        "small proxies, many in one batch, controls on replay and on web alone among them",
     ),
     Step("fit", "midmix.mixer.fit.step", (t.DESIGNS, t.LOSSES), (t.LAWS, t.PREDICTIONS), "laws with held-out error and noise floor"),
     Step(
-        "optimize", "midmix.mixer.optimize.step", (t.PARTS, t.TOKENS, t.DESIGNS, t.LOSSES, t.LAWS),
-        (t.WEIGHTS, t.ALTERNATIVES, t.PRICES, t.FRONTIER, t.EVIDENCE),
+        "optimize", "midmix.mixer.optimize.step", (t.PARTS, t.TOKENS, t.DESIGNS, t.LOSSES, t.PROXIES, t.LAWS),
+        (t.WEIGHTS, t.ALTERNATIVES, t.PRICES, t.FRONTIER, t.ANNEALS, t.EVIDENCE),
         "weights with intervals under limits and retention, what binds and what it costs, and what they rest on",
     ),
     Step(

@@ -33,6 +33,7 @@ WARM_UP_MODULES = (
     "midmix.curation.decontaminate.warm_up",
     "midmix.curation.decide.warm_up",
     "midmix.curation.tokenize.bpe.warm_up",
+    "midmix.kernels.warm_up",
 )
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from midmix.within import forget_within, read_said, read_within
+
 PLAIN_SECONDS = 10.0
 STATE_SECONDS = 0.5
 
@@ -22,6 +24,9 @@ class Progress:
         self.folder, self.quiet = folder, quiet
         self._terminal = sys.stderr.isatty()
         self._written = 0.0
+        self._said = 0
+        self._state: dict[str, Any] = {}
+        self._tell: Callable[[str], None] = lambda words: None
 
     def say(self, line: str) -> None:
         """A plain line."""
@@ -37,6 +42,8 @@ class Progress:
         """
         start = time.monotonic()
         state: dict[str, Any] = {"step": title.partition(":")[0], "done": reused, "total": total, "pid": os.getpid()}
+        self._state, self._said = state, 0
+        forget_within(self.folder)
         self._save(state, force=True)
         display = self._bar if self._terminal and not self.quiet and total > reused else self._lines
         with display(title, total, reused, num_bytes) as show:
@@ -47,12 +54,26 @@ class Progress:
                 show(size)
 
             yield advance
+            self.look()
+        self._tell = lambda words: None
         self._save(state, force=True)
         seconds = time.monotonic() - start
         again = f", {reused} reused" if reused else ""
         if not total:  # nobody asked for it
             return
         self.say(f"{title:<28} {total - reused} of {total} tasks done{again} in {seconds:.1f} s")
+
+    def look(self) -> None:
+        """See how far long tasks are within themselves, and what they say; pools call it while they wait."""
+        lines, self._said = read_said(self.folder, self._said)
+        for line in lines:
+            self.say(line)
+        words = read_within(self.folder)
+        if words or "within" in self._state:
+            self._state["within"] = words
+            self._save(self._state)
+        if words:
+            self._tell(words)
 
     @contextmanager
     def _bar(self, title: str, total: int, reused: int, num_bytes: int) -> Iterator[Callable[[int], None]]:
@@ -65,6 +86,7 @@ class Progress:
         left = rich_progress.TimeRemainingColumn()
         with rich_progress.Progress(*columns, left, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(title, total=num_bytes or total, completed=0 if num_bytes else reused)
+            self._tell = lambda words: bar.update(task, description=f"{title}, {words}")
             yield lambda size: bar.update(task, advance=size if num_bytes else 1)
 
     @contextmanager
@@ -82,6 +104,13 @@ class Progress:
                 rate = f", {read / 1e6 / (now - start):.1f} MB/s" if num_bytes else ""
                 self.say(f"{title:<28} {done} of {total}{rate}, about {left:.0f} s left")
 
+        def tell(words: str) -> None:
+            nonlocal last
+            if time.monotonic() - last >= PLAIN_SECONDS:
+                last = time.monotonic()
+                self.say(f"{title:<28} {done} of {total}, {words}")
+
+        self._tell = tell
         yield show
 
     def _save(self, state: dict[str, Any], force: bool = False) -> None:

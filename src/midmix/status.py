@@ -56,7 +56,8 @@ def status_lines(folder: Path) -> list[str]:
     lines = []
     if status.running and status.alive:
         r = status.running
-        lines.append(f"running: {r['step']}, {r['done']} of {r['total']} tasks (process {r['pid']})")
+        within = f", {r['within']}" if r.get("within") else ""
+        lines.append(f"running: {r['step']}, {r['done']} of {r['total']} tasks{within} (process {r['pid']})")
     elif status.running:
         r = status.running
         lines.append(f"interrupted in {r['step']}, {r['done']} of {r['total']} tasks; run it again to go on from there")

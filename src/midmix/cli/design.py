@@ -1,7 +1,8 @@
-"""The command that designs proxy runs: previews a design, makes it, and adds ablations and sequential runs."""
+"""The command that designs proxy runs: previews a design, makes it, and adds ablations, micro-anneals and sequential runs."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,14 +18,18 @@ if TYPE_CHECKING:
 
 @app.command(
     epilog="Examples: midmix design my-run --dry-run --set proxy.runs=32 --check-runs 4 --check-parameters 190M --check-tokens 4B\n\n"
-    "midmix design my-run --next 8, and then: midmix run config.yaml --out my-run --from train"
+    "midmix design my-run --next 8, and then: midmix run config.yaml --out my-run --from train\n\n"
+    "midmix design my-run --micro-anneal source=proofs --micro-anneal source=chats --share 0.3 --share 0.5 --seeds 3"
 )
 def design(
     folder: RunFolder,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print runs, compute and what would show; do nothing")] = False,
     next_: Annotated[int | None, typer.Option("--next", min=1, metavar="N", help="add up to N runs where they tell most", show_default=False)] = None,
     ablate: Annotated[str | None, typer.Option(metavar="source=S", help="add runs with and without it; or domain=D", show_default=False)] = None,
-    seeds: Annotated[int | None, typer.Option(min=1, help="seeds of an ablation", show_default="proxy.seeds")] = None,
+    micro_anneal: Annotated[list[str] | None, typer.Option(metavar="source=S", help="add runs of it beside replay", show_default=False)] = None,
+    share: Annotated[list[float] | None, typer.Option(help="the candidate's share in a micro-anneal", show_default="0.5")] = None,
+    pool: Annotated[list[float] | None, typer.Option(help="parts of the candidate's text to draw from", show_default="1 and 0.25")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="seeds of an ablation or a micro-anneal", show_default="proxy.seeds")] = None,
     check_runs: Annotated[int, typer.Option(min=0, help="runs of the larger check, for --dry-run")] = 0,
     check_parameters: Annotated[str, typer.Option(help="size of its model")] = "190M",
     check_tokens: Annotated[str, typer.Option(help="tokens of each of its runs")] = "4B",
@@ -33,29 +38,34 @@ def design(
 ) -> None:  # fmt: skip
     """Design the proxy runs of a run that is tokenized: which mixtures to try, what they cost and what they can show.
 
-    Without an option the design of the config is made, as the step design makes it. --next and --ablate add to it; what is
-    added is trained by the next `midmix run … --from train`, and nothing else is trained again.
+    Without an option the design of the config is made, as the step design makes it. --next, --ablate and --micro-anneal add
+    to it; what is added is trained by the next `midmix run … --from train`, and nothing else is trained again. `midmix
+    evidence` then says what a candidate does to each target and retained set.
     """
     from midmix.run import open_run
 
-    if sum((dry_run, next_ is not None, ablate is not None)) > 1:
-        raise ConfigError("design: --dry-run, --next and --ablate exclude each other; give one")
+    if sum((dry_run, next_ is not None, ablate is not None, bool(micro_anneal))) > 1:
+        raise ConfigError("design: --dry-run, --next, --ablate and --micro-anneal exclude each other; give one")
+    if (share or pool) and not micro_anneal:
+        raise ConfigError("design: --share and --pool are for --micro-anneal, which is not given")
     run = with_assignments(open_run(folder), tuple(assignments or ()))
     if dry_run:
-        _print_preview(_preview(run, check_runs, check_parameters, check_tokens))
+        _preview(run, check_runs, check_parameters, check_tokens)
     elif next_ is not None:
         _add_next(run, next_)
     elif ablate is not None:
         _add_ablation(run, ablate, seeds)
+    elif micro_anneal:
+        _add_micro_anneals(run, micro_anneal, share, pool, seeds)
     else:
         from midmix.flow import steps_between
         from midmix.runner import run_steps
 
         run_steps(run.config, folder, steps_between("design", "design"), debug=debug)
-        _print_preview(_preview(run, check_runs, check_parameters, check_tokens))
+        _preview(run, check_runs, check_parameters, check_tokens)
 
 
-def _preview(run: Run, check_runs: int, check_parameters: str, check_tokens: str) -> Preview:
+def _preview(run: Run, check_runs: int, check_parameters: str, check_tokens: str) -> None:
     from midmix.mixer.design.dry_run import Check, preview
     from midmix.mixer.results.result import count
 
@@ -65,29 +75,36 @@ def _preview(run: Run, check_runs: int, check_parameters: str, check_tokens: str
             check = Check(check_runs, count(check_parameters, "check-parameters"), count(check_tokens, "check-tokens"))
         except ValueError as error:
             raise ConfigError(f"--{error}") from None
-    return preview(run, parameters=_proxy_parameters(run), check=check)
+    parameters = _proxy_parameters(run)
+    _print_preview(preview(run, parameters=parameters, check=check), len(parameters))
 
 
-def _proxy_parameters(run: Run) -> int:
-    """Parameters of one proxy, embeddings included."""
+def _proxy_parameters(run: Run) -> list[int]:
+    """Parameters of one proxy at each size of the ladder, embeddings included."""
     from midmix.proxy_train.shape import Shape
-    from midmix.proxy_train.step import training_settings
+    from midmix.proxy_train.start import checkpoint_settings
+    from midmix.proxy_train.step import ladder_settings
     from midmix.proxy_train.tokens import load_tokenizer, num_ids
 
-    tokenizers = run.config.require("tokenizers", "train")
+    proxy, tokenizers = run.config.require("proxy", "train"), run.config.require("tokenizers", "train")
     name = "proxy" if "proxy" in tokenizers else "main"
-    vocabulary = num_ids(load_tokenizer(name, run.config.resolve(tokenizers[name])))
-    sizes = training_settings(run.config.require("proxy", "train"), vocabulary=vocabulary)["shape"]
-    return Shape(**sizes, vocabulary=vocabulary).num_parameters
+    folder = run.config.resolve(tokenizers[name])
+    vocabulary = num_ids(load_tokenizer(name, folder))
+    if proxy.checkpoint:
+        path = Path(run.config.resolve(proxy.checkpoint))
+        found = checkpoint_settings(path, Path(folder) / "tokenizer.json", vocabulary)
+        return [Shape.from_values(found["shape"]).num_parameters]
+    return [shape.num_parameters for shape, _ in ladder_settings(proxy, vocabulary=vocabulary)]
 
 
-def _print_preview(found: Preview) -> None:
+def _print_preview(found: Preview, sizes: int) -> None:
+    at_sizes = f" at {sizes} sizes together" if sizes > 1 else ""
     roles = ", ".join(f"{number} {role}" for role, number in found.roles.items())
     runs = sum(found.roles.values())
     typer.echo(f"{runs} runs: {roles}")
     typer.echo(f"{found.tokens_per_run:,} tokens each, {runs * found.tokens_per_run:,} in all")
     typer.echo(
-        f"{found.flops_per_run:.2e} FLOPs each, {found.flops:.2e} in all (6 x parameters x tokens): "
+        f"{found.flops_per_run:.2e} FLOPs each{at_sizes}, {found.flops:.2e} in all (6 x parameters x tokens): "
         f"{found.split.mixtures:.0%} for mixtures, {found.split.replicates:.0%} for repeats, "
         f"{found.split.check:.0%} for the larger check"
     )
@@ -102,7 +119,7 @@ def _print_preview(found: Preview) -> None:
 
 
 def _add_next(run: Run, size: int) -> None:
-    from midmix.mixer.design.grow import add_runs
+    from midmix.mixer.design.grow import NewRun, add_runs
     from midmix.mixer.design.inputs import inputs_of
     from midmix.mixer.design.next_runs import next_runs
     from midmix.writer import only_writer
@@ -114,7 +131,7 @@ def _add_next(run: Run, size: int) -> None:
         return
     with only_writer(run.folder):
         numbers = add_runs(
-            run.folder, "sequential", [(0, w) for w in found.weights], inputs_of(run, "design").supply.domains
+            run.folder, "sequential", [NewRun(0, w) for w in found.weights], inputs_of(run, "design").supply.domains
         )
     for number, improvement in zip(numbers, found.improvement, strict=True):
         typer.echo(f"run {number}: expected to improve the best by {improvement:.4f} bits per byte")
@@ -138,8 +155,36 @@ def _add_ablation(run: Run, what: str, seeds: int | None) -> None:
     runs = ablation_runs(reference, domain, name, many)
     with only_writer(run.folder):
         numbers = add_runs(run.folder, "ablation", runs, inputs.supply.domains)
-    for number, (seed, weights) in zip(numbers, runs, strict=True):
-        typer.echo(f"run {number}: {'with' if weights[domain] else 'without'} {name}, seed {seed}")
+    for number, added in zip(numbers, runs, strict=True):
+        typer.echo(f"run {number}: {'with' if added.weights[domain] else 'without'} {name}, seed {added.seed}")
+    _say_next(run)
+
+
+def _add_micro_anneals(
+    run: Run, what: list[str], shares: list[float] | None, pools: list[float] | None, seeds: int | None
+) -> None:
+    from midmix.mixer.design.grow import add_runs
+    from midmix.mixer.design.inputs import inputs_of
+    from midmix.mixer.design.micro_anneal import POOLS, SHARES, candidate_weights, in_words, micro_anneals
+    from midmix.writer import only_writer
+
+    inputs = inputs_of(run, "design")
+    candidates = dict(candidate_weights(one, inputs.supply) for one in what)
+    number_of_seeds = seeds or run.config.require("proxy", "design").seeds
+    runs = micro_anneals(
+        candidates,
+        inputs.replay,
+        inputs.web,
+        shares=shares or SHARES,
+        pools=pools or POOLS,
+        seeds=range(number_of_seeds),
+    )
+    with only_writer(run.folder):
+        numbers = add_runs(run.folder, "micro-anneal", runs, inputs.supply.domains)
+    for number, added in zip(numbers, runs, strict=True):
+        typer.echo(f"run {number}: {in_words(added, inputs)}, seed {added.seed}")
+    if number_of_seeds < 2:
+        typer.echo("with one seed the effects cannot be told from noise; add --seeds 2 or more")
     _say_next(run)
 
 

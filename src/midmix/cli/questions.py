@@ -1,4 +1,4 @@
-"""Commands that ask a run: sql, db, explain, whatif, sample, status, report."""
+"""Commands that ask a run: sql, db, explain, whatif, sample, status, evidence, report."""
 
 from __future__ import annotations
 
@@ -114,6 +114,15 @@ def status(folder: RunFolder, debug: Debug = False) -> None:
 
     for line in status_lines(folder):
         typer.echo(line)
+
+
+@app.command()
+def evidence(folder: RunFolder, debug: Debug = False) -> None:
+    """What the recommendation rests on, whether sizes of proxies agree, and what each micro-anneal showed."""
+    from midmix.run import open_run
+    from midmix.verdicts import print_verdicts
+
+    print_verdicts(open_run(folder))
 
 
 @app.command()

@@ -100,7 +100,7 @@ class ClusterPool(Pool):
         )
         try:
             with self.progress.step(title, total, total - len(calls), sum(sizes)) as advance:
-                _Followed(batch, job, num_ranks, sizes, advance).to_the_end()
+                _Followed(batch, job, num_ranks, sizes, advance, self.progress.look).to_the_end()
         except BaseException:
             batch.close()
             job.cancel()
@@ -112,9 +112,15 @@ class _Followed:
     """A batch under work: what was reported, and what is said of it when it ends otherwise."""
 
     def __init__(
-        self, batch: Batch, job: Job, num_ranks: int, sizes: Sequence[int], advance: Callable[[int], None]
+        self,
+        batch: Batch,
+        job: Job,
+        num_ranks: int,
+        sizes: Sequence[int],
+        advance: Callable[[int], None],
+        look: Callable[[], None],
     ) -> None:
-        self.batch, self.job, self.sizes, self.advance = batch, job, sizes, advance
+        self.batch, self.job, self.sizes, self.advance, self.look = batch, job, sizes, advance, look
         self.offsets = [0] * num_ranks
         self.done: set[int] = set()
         self.errors: dict[int, tuple[str, str]] = {}
@@ -138,6 +144,7 @@ class _Followed:
         pause, ended = FIRST_POLL_SECONDS, None
         while True:
             came = self._read()
+            self.look()
             if len(self.done) == len(self.sizes):
                 return self._await_end()
             if ended is not None and not came:

@@ -21,6 +21,8 @@ from midmix.execution.call import attempt
 from midmix.pool import ONE_THREAD, Function, Pool
 from midmix.progress import Progress
 
+LOOK_SECONDS = 1.0
+
 _held: list[IO[str]] = []
 
 
@@ -131,7 +133,8 @@ class LocalPool(Pool):
     def _await(self, waiting: dict[Future[Any], int], sizes: Sequence[int], advance: Callable[[int], None]) -> None:
         try:
             while waiting:
-                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                done, _ = wait(waiting, timeout=LOOK_SECONDS, return_when=FIRST_COMPLETED)
+                self.progress.look()
                 for future in sorted(done, key=waiting.__getitem__):
                     number = waiting.pop(future)
                     future.result()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from midmix.report.blocks import Chart, Grid, Queryable, Row, Section, count, fetch, number
-from midmix.report.drawing import ACCENT, ALERT, INK, QUIET, SHORT, Spec, axis, draw, values
+from midmix.report.drawing import ACCENT, INK, QUIET, SHORT, Spec, axis, draw, values
 from midmix.tables import TABLES
 
 _POINTS = """
@@ -82,41 +82,53 @@ def _scatter(metric: str, points: list[Row]) -> Chart:
     )
 
 
+_CURVES = """
+WITH curves AS (SELECT metric, shape, unit, run, tokens, value,
+    tokens * 60 // greatest(1, max(tokens) OVER (PARTITION BY metric, shape, unit)) AS place
+  FROM losses WHERE value IS NOT NULL AND isfinite(value)),
+kinds AS (SELECT run, min(role) AS role FROM designs GROUP BY ALL),
+near AS (SELECT d.run FROM designs d JOIN weights w ON w.domain = d.domain AND w.mixture = 'optimum'
+  WHERE d.role IN ('interior', 'space-filling', 'sequential') GROUP BY d.run
+  ORDER BY sum(sqrt(d.weight * w.weight)) DESC, d.run LIMIT 3)
+SELECT c.metric, c.shape, c.unit, c.run, CASE WHEN c.run IN (FROM near) THEN 'near the optimum'
+  ELSE coalesce(min(k.role), 'run') END, max(c.tokens), arg_max(c.value, c.tokens)
+FROM curves c LEFT JOIN kinds k ON k.run = c.run GROUP BY c.metric, c.shape, c.unit, c.run, c.place
+ORDER BY c.metric, c.shape, c.unit, c.run, 6
+"""
+# What stands out of the other runs, in the order of the legend; colours follow it.
+_SHOWN = ("control", "web", "natural", "baseline", "near the optimum")
+_HUES = {name: f"var(--c{number})" for number, name in enumerate(_SHOWN, 1)}
+
+
 def losses(run: Queryable) -> Section:
-    """Loss against tokens for every proxy run, one drawing per metric; at most 60 points a curve."""
-    rows = fetch(
-        run,
-        "metric unit run role tokens value",
-        """WITH curves AS (SELECT metric, unit, run, tokens, value,
-            tokens * 60 // greatest(1, max(tokens) OVER (PARTITION BY metric, unit)) AS place
-          FROM losses WHERE value IS NOT NULL AND isfinite(value)),
-        kinds AS (SELECT run, min(role) AS role FROM designs GROUP BY ALL)
-        SELECT c.metric, c.unit, c.run, coalesce(min(k.role), 'run'), max(c.tokens), arg_max(c.value, c.tokens)
-        FROM curves c LEFT JOIN kinds k ON k.run = c.run GROUP BY c.metric, c.unit, c.run, c.place
-        ORDER BY c.metric, c.unit, c.run, 5""",
-    )
-    units: dict[str, dict[str, list[Row]]] = {}
+    """Loss against tokens for every proxy run, one drawing per metric and size; at most 60 points a curve."""
+    rows = fetch(run, "metric shape unit run role tokens value", _CURVES)
+    units: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in rows:
-        units.setdefault(row["metric"], {}).setdefault(row["unit"], []).append(row)
+        units.setdefault((row["metric"], row["shape"]), {}).setdefault(row["unit"], []).append(row)
+    several = len({shape for _, shape in units}) > 1
     return Section(
         "losses",
         "Proxy losses",
-        "Every proxy run, loss against tokens; the control (100% replay), natural and baseline mixtures stand out. The "
-        "dashed line (a band where it changes with the mixture) is the unigram entropy of the text: a run that ends above "
-        "it has learnt nothing.",
+        "Every proxy run, loss against tokens; the controls (replay alone, web alone), the natural and the baseline mixture "
+        "and the three runs nearest to the optimum stand out. A curve that ends early was stopped by halving. The dashed line "
+        "(a band where it changes with the mixture) is the unigram entropy of the text: a run that ends above it has learnt "
+        "nothing.",
         "No losses yet: `train` has not run.",
-        charts=[_curves(metric, by_unit) for metric, by_unit in units.items()],
+        charts=[
+            _curves(f"{metric}, {shape}" if several else metric, by_unit) for (metric, shape), by_unit in units.items()
+        ],
     )
 
 
-def _curves(metric: str, by_unit: dict[str, list[Row]]) -> Chart:
+def _curves(title: str, by_unit: dict[str, list[Row]]) -> Chart:
     unit = "nats_per_token" if "nats_per_token" in by_unit else sorted(by_unit)[0]
     shown = by_unit[unit]
-    roles = [role for role in ("control", "natural", "baseline") if any(row["role"] == role for row in shown)]
+    roles = [role for role in _SHOWN if any(row["role"] == role for row in shown)]
     for row in shown:
         row["mixture"] = row["role"] if row["role"] in roles else "others"
     names = ["others", *roles]
-    shades = [QUIET, ACCENT, ALERT, "var(--c3)"][: len(names)]
+    shades = [QUIET, *(_HUES[role] for role in roles)]
     curve: Spec = {
         "data": values(shown),
         "mark": {"type": "line", "point": {"size": 14}, "strokeWidth": 1.3, "tooltip": True},
@@ -133,15 +145,15 @@ def _curves(metric: str, by_unit: dict[str, list[Row]]) -> Chart:
                 "field": "mixture",
                 "type": "nominal",
                 "scale": {"domain": names, "range": shades},
-                "legend": {"title": None, "columns": 4},
+                "legend": {"title": None, "columns": 3},
             },
         },
     }
     bounds = [row["value"] for row in by_unit.get("unigram_nats_per_token", [])]
     layers = [*_entropy(bounds), curve] if bounds and unit == "nats_per_token" else [curve]
     runs = len({row["run"] for row in shown})
-    spec: Spec = {"width": 250, "height": 150, "title": metric, "layer": layers}
-    return Chart(draw(spec, f"losses of proxy runs, {metric}"), f"{runs} runs", small=True)
+    spec: Spec = {"width": 250, "height": 150, "title": title, "layer": layers}
+    return Chart(draw(spec, f"losses of proxy runs, {title}"), f"{runs} runs", small=True)
 
 
 def _entropy(bounds: list[float]) -> list[Spec]:

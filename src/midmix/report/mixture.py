@@ -1,4 +1,4 @@
-"""Sections about the recommendation: evidence, and weights with intervals."""
+"""Sections about the recommendation: evidence, micro-anneals, and weights with intervals."""
 
 from __future__ import annotations
 
@@ -32,6 +32,50 @@ def evidence(run: Queryable) -> Section:
 
 def _valued(row: Row) -> str:
     return "–" if row["value"] is None else f"{number(row['value'])} {row['unit'] or ''}".strip()
+
+
+def anneals(run: Queryable) -> Section:
+    """What each candidate did beside replay, by capability."""
+    rows = fetch(
+        run,
+        "candidate share pool shape capability role epochs seeds gain low high web verdict",
+        """SELECT candidate, share, pool, shape, capability, role, epochs, seeds, gain, low, high, gain_over_web, verdict
+        FROM anneals ORDER BY shape, candidate, share, pool DESC, role DESC, capability""",
+    )
+    cells = [
+        (
+            row["verdict"],
+            f"{row['candidate']} {row['share']:.0%}"
+            + (f" from {row['pool']:.0%} of its text" if row["pool"] < 1 else ""),
+            f"{row['capability']} ({row['role']})",
+            number(row["gain"]),
+            interval(row["low"], row["high"]),
+            number(row["web"]),
+            number(row["epochs"], 2),
+            str(row["seeds"]),
+            row["shape"],
+        )
+        for row in rows
+    ]
+    headings = (
+        "verdict",
+        "candidate",
+        "capability",
+        "gain",
+        "90% interval",
+        "over web alone",
+        "epochs",
+        "seeds",
+        "model",
+    )
+    return Section(
+        "anneals",
+        "Micro-anneals",
+        "A candidate beside replay against replay alone, at the same budget and with the same seeds: the fall of the loss in "
+        "bits per byte. For a target the verdict is that it falls, for a retained set that it keeps its bound.",
+        "No micro-anneals yet: `midmix design RUN --micro-anneal source=NAME` adds them.",
+        grids=[Grid(headings, cells, frozenset({3, 4, 5, 6, 7}))] if rows else [],
+    )
 
 
 def weights(run: Queryable) -> Section:

@@ -22,6 +22,7 @@ def write_report(
     """
     sections = [
         mixture.evidence(run),
+        mixture.anneals(run),
         mixture.weights(run),
         tradeoffs.tradeoffs(run),
         fits.predictions(run),

@@ -26,10 +26,12 @@ from midmix.tables.judged import ARTEFACTS, CUTS, DECISIONS, LABELS, RATER_AUDIT
 from midmix.tables.leaks import CONTAMINATION, EVALUATION_ITEMS, ITEM_COVERAGE, ITEM_EMBEDDINGS
 from midmix.tables.mixture import (
     ALTERNATIVES,
+    ANNEALS,
     DESIGNS,
     EVIDENCE,
     EXPORTS,
     FRONTIER,
+    HALVINGS,
     LAWS,
     LOSSES,
     PLAN,
@@ -39,6 +41,7 @@ from midmix.tables.mixture import (
 )
 from midmix.tables.passages import ANCHORS, PASSAGES, REPEATED_PASSAGES, SHARED_ANCHORS, SHARED_WINDOWS
 from midmix.tables.past import PAST_CANDIDATES, PAST_KEYS, PAST_PAIRS
+from midmix.tables.proxies import PROXIES
 from midmix.tables.scores import SCORES
 from midmix.tables.semantic import CELLS, EMBEDDINGS, SEMANTIC_PAIRS
 from midmix.tables.table import HASH, KEY, TEXT, Column, Table, doc_key, format_key, parse_key
@@ -51,13 +54,14 @@ TABLES: dict[str, Table] = {
         PAST_KEYS, PAST_CANDIDATES, PAST_PAIRS,
         PASSAGES, ANCHORS, SHARED_ANCHORS, SHARED_WINDOWS, REPEATED_PASSAGES, EMBEDDINGS, CELLS, SEMANTIC_PAIRS,
         ITEM_EMBEDDINGS, ITEM_COVERAGE, CONTAMINATION, DECISIONS, CUTS, CURATED, TOKEN_PARTS, TOKENS, DESIGNS, LOSSES,
-        LAWS, PREDICTIONS, WEIGHTS, ALTERNATIVES, PRICES, FRONTIER, EVIDENCE, PLAN, EXPORTS, LEDGER, DROPS, STEPS,
+        HALVINGS, PROXIES, LAWS, PREDICTIONS, WEIGHTS, ALTERNATIVES, PRICES, FRONTIER, ANNEALS, EVIDENCE, PLAN, EXPORTS, LEDGER, DROPS, STEPS,
     )
 }  # fmt: skip
 
 __all__ = [
     "ALTERNATIVES",
     "ANCHORS",
+    "ANNEALS",
     "APART",
     "ARTEFACTS",
     "BANDS",
@@ -76,6 +80,7 @@ __all__ = [
     "EVIDENCE",
     "EXPORTS",
     "FRONTIER",
+    "HALVINGS",
     "HASH",
     "ITEM_COVERAGE",
     "ITEM_EMBEDDINGS",
@@ -95,6 +100,7 @@ __all__ = [
     "PLAN",
     "PREDICTIONS",
     "PRICES",
+    "PROXIES",
     "QUARANTINE",
     "RATER_AUDIT",
     "REPEATED_PASSAGES",

@@ -10,30 +10,43 @@ from midmix.tables.table import Column, Table
 ADDED, OUTSIDE = "added", "outside"
 GROWN = (ADDED, OUTSIDE)
 FIRST_ADDED, FIRST_OUTSIDE = 100_000, 1_000_000
+# Runs added together start at a multiple of this, so that what is added later leaves their batches as they are.
+ADDED_TOGETHER = 1_000
 
 DESIGNS = Table(
     "designs",
     "Mixtures to try and those of runs made elsewhere, one row per (run, domain).",
     ("run", "stage", "domain"),
     (
-        Column("run", pa.int32(), "run: of the design from 0, added to it from 100,000, made elsewhere from 1,000,000"),
+        Column(
+            "run",
+            pa.int32(),
+            "run: of the design from 0; added to it from 100,000, each time from the next 1,000; made elsewhere from 1,000,000",
+        ),
         Column(
             "role",
             pa.string(),
-            "control (100% replay), natural, baseline, interior, space-filling or replicate; ablation or sequential where "
-            "added; outside",
+            "control (100% replay), web (web alone), natural, baseline, interior, space-filling or replicate; ablation, "
+            "sequential or micro-anneal where added; outside",
         ),
         Column("stage", pa.string(), "stage of training"),
         Column("seed", pa.int32(), "seed of the run"),
         Column("domain", pa.string(), "domain"),
         Column("weight", pa.float64(), "share of tokens; sums to 1 over the domains of a run and stage"),
+        Column("candidate", pa.string(), "source or domain that a micro-anneal tries beside replay", nullable=True),
+        Column(
+            "pool",
+            pa.float64(),
+            "share of the domain's text that the run draws from, which repeats it the more; NULL for all of it",
+            nullable=True,
+        ),
     ),
 )
 
 LOSSES = Table(
     "losses",
-    "What runs measured, ours and others': one row per run, step and metric.",
-    ("run", "step", "metric", "unit"),
+    "What runs measured, ours and others': one row per run, size, step and metric, at 8 points of a run and at its end.",
+    ("run", "shape", "step", "metric", "unit"),
     (
         Column("run", pa.int32(), "run of DESIGNS"),
         Column("origin", pa.string(), "proxy for our own swarm, else who trained it"),
@@ -42,10 +55,37 @@ LOSSES = Table(
         Column("parameters", pa.int64(), "parameters of the model, embeddings included"),
         Column("tokens", pa.int64(), "tokens trained on at this step"),
         Column("seed", pa.int32(), "seed"),
-        Column("step", pa.int32(), "optimizer step"),
+        Column(
+            "step",
+            pa.int32(),
+            "optimizer step; a curve: SELECT tokens, value FROM losses WHERE run = 0 AND metric = 'set:NAME' AND unit = "
+            "'bits_per_byte' ORDER BY shape, step",
+        ),
         Column("metric", pa.string(), "domain:NAME for held-out text, set:NAME for an evaluation set"),
         Column("unit", pa.string(), "nats_per_token or bits_per_byte; unigram_nats_per_token is the entropy to beat"),
         Column("value", pa.float64(), "the loss; NULL when the run died", nullable=True),
+    ),
+)
+
+HALVINGS = Table(
+    "halvings",
+    "What stopped runs before their end: at each halving every batch keeps the better half of its runs. Empty without "
+    "`proxy.halving`. A run that stopped keeps its curve in LOSSES and has no loss at the last step.",
+    ("run", "shape", "step"),
+    (
+        Column("run", pa.int32(), "run of DESIGNS"),
+        Column("shape", pa.string(), "model shape, as in LOSSES"),
+        Column("step", pa.int32(), "optimizer step"),
+        Column(
+            "score",
+            pa.float64(),
+            "weighted target loss on the text of the curve, bits per byte; NULL where it died",
+            nullable=True,
+        ),
+        Column(
+            "protected", pa.bool_(), "whether it goes on whatever its score: a control, another reference or a repeat"
+        ),
+        Column("kept", pa.bool_(), "whether it went on"),
     ),
 )
 
@@ -148,7 +188,11 @@ EVIDENCE = Table(
     "What the recommendation rests on: each claim with value, interval and verdict.",
     ("subject", "claim"),
     (
-        Column("subject", pa.string(), "overall, target:NAME, retain:NAME, mixture:NAME or ablation:DOMAIN"),
+        Column(
+            "subject",
+            pa.string(),
+            "overall, target:NAME, retain:NAME, mixture:NAME, ablation:DOMAIN, micro-anneal:CANDIDATE, ladder:SHAPE or start:START",
+        ),
         Column("claim", pa.string(), "such as verdict, gain_over_natural, retention_rise, learnt, law_skill"),
         Column("verdict", pa.string(), "supported, weak or not supported"),
         Column("value", pa.float64(), "the figure", nullable=True),
@@ -156,6 +200,30 @@ EVIDENCE = Table(
         Column("high", pa.float64(), "upper end", nullable=True),
         Column("unit", pa.string(), "unit of the figure", nullable=True),
         Column("words", pa.string(), "the claim in a sentence"),
+    ),
+)
+
+ANNEALS = Table(
+    "anneals",
+    "Micro-anneals: what a candidate beside replay does to each target and retained set, against replay alone.",
+    ("candidate", "share", "pool", "shape", "capability"),
+    (
+        Column("candidate", pa.string(), "source or domain that was tried"),
+        Column("share", pa.float64(), "its share of the run's tokens; replay has the rest"),
+        Column("pool", pa.float64(), "share of its text that the run drew from; below 1 in small-set variants"),
+        Column("shape", pa.string(), "model shape, as in LOSSES"),
+        Column("capability", pa.string(), "target or retained set"),
+        Column("role", pa.string(), "target or retain"),
+        Column("epochs", pa.float64(), "passes over that text in the training that the proxies stand for"),
+        Column("seeds", pa.int32(), "seeds that both the candidate and the control were run with"),
+        Column("gain", pa.float64(), "fall of the loss against the control, mean over seeds, bits per byte"),
+        Column("low", pa.float64(), "lower end of its 90% interval; NULL with a single seed", nullable=True),
+        Column("high", pa.float64(), "upper end", nullable=True),
+        Column("gain_over_web", pa.float64(), "the same against web alone", nullable=True),
+        Column(
+            "verdict", pa.string(), "supported, weak or not supported: that it helps a target, or keeps a retained set"
+        ),
+        Column("words", pa.string(), "the verdict in a sentence"),
     ),
 )
 

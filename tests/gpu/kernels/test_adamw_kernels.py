@@ -44,7 +44,8 @@ class State:
             for row in ([0.1, 0.003, 0.01], [0.1, 0.0, 0.3], [1.0, 0.5, 0.01])
         )
         moments = (mean, square, gradients.to(self.device, self.dtype))
-        return values, *moments, rates, decays, scales, alive, DECAYED, steps, 0.9, 0.99, 1e-8, shadow
+        corrections = 1 - torch.tensor([0.9, 0.99], dtype=torch.float64, device=self.device) ** steps
+        return values, *moments, rates, decays, scales, alive, corrections, DECAYED, 0.9, 0.99, 1e-8, shadow
 
 
 def _gradients(step: int, columns: int) -> Tensor:

@@ -94,3 +94,30 @@ def test_no_yaml_or_no_mapping_is_a_config_error(tmp_path: Path, text: str) -> N
     (tmp_path / "c.yaml").write_text(text)
     with pytest.raises(ConfigError):
         load_config(tmp_path / "c.yaml")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ({"halving": [0.5, 0.25]}, "expected fractions of a run between 0 and 1 in rising order"),
+        ({"halving": [0.5, 1.0]}, "expected fractions of a run between 0 and 1 in rising order"),
+        ({"checkpoint": "x", "base": {"tokens": 10}}, "has checkpoint and base, expected one"),
+        ({"checkpoint": "x", "ladder": [{"layers": 1, "width": 8}]}, "a checkpoint has one size"),
+        (
+            {"checkpoint": "x", "width": 64, "layers": 2},
+            "has checkpoint and layers, width; the checkpoint gives the sizes",
+        ),
+        (
+            {"layers": 2, "width": 64, "ladder": [{"layers": 2, "width": 64, "feed_forward": 192}]},
+            "ladder repeats a size",
+        ),
+        ({"ladder": [{"layers": n, "width": 8} for n in range(1, 5)]}, "ladder"),
+    ],
+)
+def test_proxies_that_contradict_themselves_are_refused(proxy: dict[str, Any], words: str) -> None:
+    assert words in refused(BASE | {"proxy": proxy})
+
+
+def test_what_the_web_control_trains_on_must_be_something() -> None:
+    mixture = {"tokens": 10, "targets": {"t": {"domain": "crawl"}}}
+    assert "all are 0" in refused(BASE | {"mixture": mixture | {"web": {"crawl": 0}}})

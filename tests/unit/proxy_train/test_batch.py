@@ -5,99 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
-from midmix.artifact import Manifest, attach_file, load_manifest, publish, publish_unit, write_table
-from midmix.config import Config, parse_config
+from midmix.artifact import Manifest, load_manifest, publish, publish_unit
+from midmix.config import Config
 from midmix.errors import InputError
 from midmix.flow import FLOW
 from midmix.proxy_train.batch import train_runs
+from midmix.proxy_train.start import FROM_SEED, schedule_settings
 from midmix.proxy_train.step import batches_of, read_runs, training_settings
 from midmix.proxy_train.tokens import load_tokenizer, make_item
 from midmix.runner import run_steps
-from midmix.tables import DESIGNS, EVALUATION_ITEMS, LOSSES, TOKENS, Table
+from midmix.tables import DESIGNS, EVALUATION_ITEMS, LOSSES, PROXIES, TOKENS
 from midmix.task import Output, Task
-
-TEXTS = {
-    "code": [f"def f{i}(x):\n    return x + {i}\n" for i in range(120)],
-    "prose": [f"The {i}th morning was as grey as the one before it.\n" for i in range(120)],
-}
-PROXY = {
-    "layers": 1, "width": 16, "heads": 2, "sequence_length": 32, "batch_sequences": 2, "tokens": 1280,
-    "rows_per_batch": 2, "heldout_tokens": 200,
-}  # fmt: skip
-
-
-@pytest.fixture
-def tokenizer_folder(tmp_path: Path) -> Path:
-    """A byte-level tokenizer with an end-of-text token, id 256."""
-    vocabulary = {c: i for i, c in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
-    tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.add_special_tokens([AddedToken("<|end|>", special=True)])
-    folder = tmp_path / "tokenizer"
-    folder.mkdir()
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
-
-
-def _table(folder: Path, table: Table, rows: list[dict[str, Any]], attached: tuple[Any, ...] = ()) -> None:
-    data = pa.Table.from_pylist(rows, schema=table.schema())
-    publish(folder, Manifest(table.name, (write_table(folder, table, data, stem="all"),), attached))
-
-
-def _write_tokens(folder: Path, tokenizer_folder: Path) -> None:
-    tokenizer = load_tokenizer("main", str(tokenizer_folder))
-    rows, attached = [], []
-    for domain, texts in TEXTS.items():
-        for split, chosen in (("heldout", texts[:20]), ("train", texts[20:])):
-            ids = [np.array([*tokenizer.encode(t, add_special_tokens=False).ids, 256], np.uint16) for t in chosen]
-            offsets = np.cumsum([0, *map(len, ids)])
-            for row, (text, tokens, offset) in enumerate(zip(chosen, ids, offsets, strict=False)):
-                place = {"tokenizer": "main", "domain": domain, "split": split, "shard": 0, "offset": int(offset)}
-                rows.append(place | {"num_tokens": len(tokens), "num_bytes": len(text.encode()), "doc": row})
-            name = f"main/{domain}/{split}-00000.bin"
-            attached.append(attach_file(folder, TOKENS, name, lambda path, ids=ids: np.concatenate(ids).tofile(path)))
-    _table(folder, TOKENS, rows, tuple(attached))
-
-
-def _config(tmp_path: Path, tokenizer_folder: Path, **proxy: object) -> Config:
-    values = {
-        "sources": {name: {"path": f"{name}.parquet", "kind": "prose"} for name in TEXTS},
-        "tokenizers": {"main": str(tokenizer_folder)},
-        "proxy": PROXY | proxy,
-        "mixture": {"tokens": 20_000, "targets": {"sums": {"set": "sums.jsonl"}}},
-    }
-    return parse_config(values, base=tmp_path)
-
-
-@pytest.fixture
-def make_run(tmp_path: Path, tokenizer_folder: Path) -> Callable[[str], Path]:
-    """Makes a run folder that is ready to train three runs on two domains and one set of items."""
-
-    def make(name: str) -> Path:
-        folder = tmp_path / name
-        _write_tokens(folder, tokenizer_folder)
-        (folder / "state").mkdir()
-        (folder / "state" / "lock").touch()  # what a run folder is known by
-        weights = [(0.5, 0.5), (0.9, 0.1), (0.0, 1.0)]
-        designs = [
-            {"run": run, "role": "interior", "stage": "main", "seed": 0, "domain": domain, "weight": weight}
-            for run, shares in enumerate(weights)
-            for domain, weight in zip(TEXTS, shares, strict=True)
-        ]
-        _table(folder, DESIGNS, designs)
-        item = {"set": "sums", "role": "target"}
-        items = [item | {"item": i, "question": f"What is {i} + 1?", "answer": f"{i + 1}"} for i in range(9)]
-        leak = {"set": "bench", "role": "benchmark", "item": 0, "question": None, "answer": "x"}
-        _table(folder, EVALUATION_ITEMS, [leak, *items])
-        return folder
-
-    return make
 
 
 def _train(folder: Path, config: Config, workers: int) -> list[Path]:
@@ -107,9 +29,9 @@ def _train(folder: Path, config: Config, workers: int) -> list[Path]:
 
 
 def test_losses_are_the_same_bytes_for_any_number_of_workers(
-    make_run: Callable[[str], Path], tmp_path: Path, tokenizer_folder: Path
+    make_run: Callable[[str], Path], make_config: Callable[..., Config]
 ) -> None:
-    config = _config(tmp_path, tokenizer_folder)
+    config = make_config()
     one, two = _train(make_run("one"), config, 1), _train(make_run("two"), config, 2)
     assert [path.name for path in one] == [path.name for path in two]
     assert [path.read_bytes() for path in one] == [path.read_bytes() for path in two]
@@ -138,11 +60,16 @@ def _check_rows(rows: list[dict[str, Any]]) -> None:
 def _task(folder: Path, config: Config, **settings: object) -> Task:
     proxy = config.proxy
     assert proxy is not None
-    whole = training_settings(proxy, vocabulary=257) | {
-        "tokenizer": "main",
-        "target_tokens": 20_000,
-        "runs": read_runs(pq.read_table(load_manifest(folder, DESIGNS.name).paths(folder)[0]), 1),
-    }
+    whole = (
+        training_settings(proxy, vocabulary=257)
+        | schedule_settings(proxy, FROM_SEED)
+        | {
+            "start": FROM_SEED,
+            "tokenizer": "main",
+            "target_tokens": 20_000,
+            "runs": read_runs(pq.read_table(load_manifest(folder, DESIGNS.name).paths(folder)[0]), 1),
+        }
+    )
     inputs = {t.name: load_manifest(folder, t.name).paths(folder) for t in (DESIGNS, TOKENS, EVALUATION_ITEMS)}
     return Task(
         item="batch-000",
@@ -150,33 +77,31 @@ def _task(folder: Path, config: Config, **settings: object) -> Task:
         units={"": whole | settings},
         inputs=inputs,
         previous={},
-        extra=config.tokenizers["main"],
+        extra={"tokenizer": config.tokenizers["main"], "starts": {}},
         folder=folder,
         memory_bytes=2**30,
         seed=1,
     )
 
 
-def test_a_run_that_dies_has_null_losses(
-    make_run: Callable[[str], Path], tmp_path: Path, tokenizer_folder: Path
-) -> None:
+def test_a_run_that_dies_has_null_losses(make_run: Callable[[str], Path], make_config: Callable[..., Config]) -> None:
     folder = make_run("dead")
     output = Output(folder, "batch-000", None)
-    train_runs(_task(folder, _config(tmp_path, tokenizer_folder), learning_rate=1e30), output)
-    rows = pq.read_table(folder / output.files[0][1].path).to_pylist()
+    train_runs(_task(folder, make_config(), learning_rate=1e30), output)
+    files = {table: folder / entry.path for table, entry in output.files}
+    assert pq.read_table(files[PROXIES.name])["weights"].to_pylist() == [None] * 3 and output.attached == []
+    rows = pq.read_table(files[LOSSES.name]).to_pylist()
     by_unit = {unit: [r["value"] for r in rows if r["unit"] == unit] for unit in {r["unit"] for r in rows}}
     assert set(by_unit["nats_per_token"]) == set(by_unit["bits_per_byte"]) == {None}
     assert None not in by_unit["unigram_nats_per_token"]
 
 
-def test_nothing_to_measure_is_an_error(
-    make_run: Callable[[str], Path], tmp_path: Path, tokenizer_folder: Path
-) -> None:
+def test_nothing_to_measure_is_an_error(make_run: Callable[[str], Path], make_config: Callable[..., Config]) -> None:
     folder = make_run("blind")
-    task = _task(folder, _config(tmp_path, tokenizer_folder))
+    task = _task(folder, make_config())
     manifest = load_manifest(folder, TOKENS.name)
     publish(folder, Manifest(TOKENS.name, manifest.files, tuple(a for a in manifest.attached if "train" in a.name)))
-    _table(folder, EVALUATION_ITEMS, [])
+    publish(folder, Manifest(EVALUATION_ITEMS.name))
     task.inputs[EVALUATION_ITEMS.name] = load_manifest(folder, EVALUATION_ITEMS.name).paths(folder)
     with pytest.raises(InputError, match="no held-out text and no item"):
         train_runs(task, Output(folder, "batch-000", None))
@@ -221,8 +146,12 @@ def test_a_design_that_grows_leaves_its_batches_as_they_were(tmp_path: Path) -> 
     publish_runs("added", 100_000)
     after = batches_of(tmp_path, {"x": 1}, size=2, seed=1)
     assert [[run["number"] for run in batch["runs"]] for batch in after.values()] == [[0, 1], [2], [100_000]]
-    assert list(after) == ["batch-000", "batch-001", "added-000"]
+    assert list(after) == ["batch-000", "batch-001", "added-000-000"]
     assert {name: after[name] for name in before} == before
+    publish_runs("added", 100_000, 101_000, 101_001, 101_002)
+    later = batches_of(tmp_path, {"x": 1}, size=2, seed=1)
+    assert list(later) == [*after, "added-001-000", "added-001-001"]
+    assert {name: later[name] for name in after} == after
 
 
 def test_an_item_is_its_question_a_separator_and_its_answer(tokenizer_folder: Path) -> None:

@@ -27,12 +27,14 @@ def test_the_way_is_scaled_to_the_text_of_the_end() -> None:
     assert bits == pytest.approx({5: 8 / 5 * 1.875, 9: 2.25})
 
 
-def test_a_run_that_dies_keeps_what_it_measured_before() -> None:
+def test_a_run_that_dies_keeps_its_curve_on_the_scale_of_the_others() -> None:
     dead = math.nan
     found = list(curve_values(_measured((5, [8.0, 8.0], PART), (9, [6.0, dead], PART), (9, [18.0, dead], WHOLE))))
     rows = losses_table(found, [Run(0, 3, 0, {}), Run(1, 4, 0, {})], SHAPE, 10).to_pylist()
     nats = [(r["run"], r["seed"], r["step"], r["tokens"], r["value"]) for r in rows if r["unit"] == NATS]
-    assert nats == [(0, 3, 5, 50, 6.0), (0, 3, 9, 90, 4.5), (1, 4, 5, 50, 4.0), (1, 4, 9, 90, None)]
+    assert nats == [(0, 3, 5, 50, 6.0), (0, 3, 9, 90, 4.5), (1, 4, 5, 50, 6.0), (1, 4, 9, 90, None)]
+    alone = next(curve_values(_measured((5, [8.0], PART), (9, [dead], PART), (9, [dead], WHOLE))))
+    assert alone.values_MX.item() == 4.0
 
 
 def test_unigrams_are_the_domains_own_or_the_mixtures() -> None:
@@ -51,3 +53,13 @@ def test_rows_are_in_the_order_of_the_key() -> None:
     keys = [(r["run"], r["step"], r["metric"], r["unit"]) for r in rows]
     assert keys == sorted(keys)
     assert len(keys) == 8
+
+
+def test_a_run_that_was_stopped_has_no_rows_after_that() -> None:
+    values = [
+        Values(step, NATS, ("domain:a",), np.array([[1.0], [math.nan if step > 4 else 2.0]])) for step in (2, 4, 6)
+    ]
+    rows = losses_table(values, [Run(0, 0, 0, {}), Run(1, 0, 0, {})], SHAPE, 1, {1: 4}).to_pylist()
+    assert [(r["run"], r["step"], r["value"]) for r in rows] == [
+        (0, 2, 1.0), (0, 4, 1.0), (0, 6, 1.0), (1, 2, 2.0), (1, 4, 2.0)
+    ]  # fmt: skip

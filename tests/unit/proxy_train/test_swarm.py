@@ -4,8 +4,9 @@ import torch
 
 from midmix.proxy_train.model import Models
 from midmix.proxy_train.pool import Feed
+from midmix.proxy_train.recipe import Recipe
 from midmix.proxy_train.shape import Shape
-from midmix.proxy_train.swarm import Recipe, Swarm, even_slices
+from midmix.proxy_train.swarm import Swarm
 from midmix.proxy_train.texts import Text, Window
 
 SHAPE = Shape(layers=2, width=16, feed_forward=24, heads=2, vocabulary=50)
@@ -34,7 +35,7 @@ def _losses(swarm: Swarm) -> torch.Tensor:
     return torch.stack([swarm.advance() for _ in range(STEPS)])
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-10), (torch.float32, 1e-5)])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-12), (torch.float32, 1e-5)])
 def test_a_batch_equals_training_one_by_one(dtype: torch.dtype, tolerance: float) -> None:
     together = _swarm([0, 1, 2, 3], dtype)
     losses = _losses(together)
@@ -45,19 +46,19 @@ def test_a_batch_equals_training_one_by_one(dtype: torch.dtype, tolerance: float
     assert (losses[0] - losses[-1] > 0.1).all()
 
 
-def test_a_model_is_bitwise_the_same_in_any_batch_and_group(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_is_bitwise_the_same_in_any_batch() -> None:
     together = _swarm([0, 1, 2, 3])
     _losses(together)
-    monkeypatch.setattr("midmix.proxy_train.swarm.CPU_TOKENS_IN_FLIGHT", 2 * LENGTH * SEQUENCES)
-    for models in ([0, 1, 2, 3], [2]):
+    for models in ([3, 0], [2]):
         other = _swarm(models)
         _losses(other)
         assert torch.equal(together.models.rows_MP[models], other.models.rows_MP)
 
 
-def test_slices_are_few_and_even() -> None:
-    assert even_slices(9, 5) == [slice(0, 4), slice(4, 9)]
-    assert even_slices(3, 7) == [slice(0, 3)]
+def test_the_native_form_trains_as_autograd_does() -> None:
+    # forty steps of fp32 on a CPU beside float64 through torch
+    native, exact = _swarm([0, 1, 2, 3]), _swarm([0, 1, 2, 3], torch.float64)
+    assert (_losses(native) - _losses(exact)).abs().max() < 1e-5
 
 
 def test_two_runs_are_bitwise_equal() -> None:
@@ -87,11 +88,3 @@ def test_a_rate_of_zero_freezes_its_model_alone() -> None:
     _losses(swarm)
     assert torch.equal(swarm.models.rows_MP[0], before[0])
     assert not torch.equal(swarm.models.rows_MP[1], before[1])
-
-
-def test_measurements_are_at_eight_points_and_the_end() -> None:
-    curve, final = [Text("set:a", (Window(np.arange(5), 0),), 4)], [Text("set:a", (Window(np.arange(9), 0),), 8)]
-    measurements = list(_swarm([0]).run(curve, final))
-    assert [m.step for m in measurements] == [4, 9, 13, 18, 22, 27, 31, 36, 40, 40]
-    assert [m.texts is final for m in measurements] == [False] * 9 + [True]
-    assert len({float(m.nats_MX[0, 0]) for m in measurements}) == 10

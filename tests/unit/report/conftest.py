@@ -156,7 +156,14 @@ def mixture() -> Rows:
     frontier = [(p, "general", p / 10, p / 11, p / 5, p / 5 - 0.01, p / 5 + 0.01) for p in range(4)]
     ends = [("least", -0.04), ("most", 0.06)]
     doubles = [(f"{e}:{s}", s, w + by) for e, by in ends for s, w in zip(SOURCES, (0.4, 0.1, 0.35, 0.15), strict=True)]
+    anneals = [
+        ("proofs", 0.5, pool, "L2", name, role, 2.5 / pool, 3, gain, gain - 0.01, gain + 0.01, 0.04, verdict)
+        for pool, gain, verdict in ((1.0, 0.0512, "supported"), (0.25, 0.0049, "weak"))
+        for name, role in (("gold", "target"), ("general", "retain"))
+    ]
+    names = "candidate share pool shape capability role epochs seeds gain low high gain_over_web verdict"
     return {
+        "anneals": listed(names, anneals),
         "prices": listed("kind name price unit", prices),
         "frontier": listed("point retain allowed rise gain gain_low gain_high", frontier),
         "alternatives": listed("mixture domain weight", doubles),
@@ -169,7 +176,7 @@ def mixture() -> Rows:
 
 def swarm(rng: np.random.Generator) -> Rows:
     """Twelve proxy runs with curves of eight points, laws and held-out predictions."""
-    roles = ("control", "natural", "baseline", *("space-filling",) * 9)
+    roles = ("control", "natural", "baseline", "web", *("space-filling",) * 8)
     losses, predictions = [], []
     for run, metric in ((run, metric) for run in range(12) for metric in METRICS):
         end = 5 + float(rng.normal(0, 0.1))
@@ -187,7 +194,7 @@ def swarm(rng: np.random.Generator) -> Rows:
         "designs": listed(
             "run role stage domain weight", ((i, role, "anneal", "crawl", 1.0) for i, role in enumerate(roles))
         ),
-        "losses": listed("run tokens step metric unit value", losses),
+        "losses": listed("run tokens step metric unit value shape", [(*row, "L2") for row in losses]),
         "predictions": listed("metric law run measured predicted", predictions),
         "laws": listed("metric law num_runs heldout_mae heldout_spearman noise_sd chosen", laws),
     }

@@ -21,7 +21,7 @@ HOSTILE = (
     "</title></style><script>alert('x')</script>\"><img src=http://evil.example/a.png onerror=alert(1)> {{ 7*7 }} ]]>&"
 )
 SECTIONS = (
-    "evidence", "weights", "tradeoffs", "predictions", "losses", "plan", "tokens", "sources", "drops", "ledger", "scores",
+    "evidence", "anneals", "weights", "tradeoffs", "predictions", "losses", "plan", "tokens", "sources", "drops", "ledger", "scores",
     "duplicates", "contamination", "quarantine", "made",
 )  # fmt: skip
 
@@ -111,6 +111,25 @@ def test_losses_draw_one_line_a_run_and_the_entropy_to_beat(full_page: str) -> N
     assert all(figure.count("stroke-dasharray") == (0 if "set:gold" in figure else 1) for figure in figures)
     assert [figure.count('opacity="0.25"') for figure in figures] == [0, 0, 0, 0, 1]
     assert all("12 runs" in figure for figure in figures)
+
+
+def test_losses_name_the_controls_and_what_is_near_the_optimum(
+    full_page: str, sample: Sample, fake_run: MakeRun, tmp_path: Path
+) -> None:
+    part = section(full_page, "losses")
+    assert all(
+        f">{name}</text>" in part for name in ("control", "web", "natural", "baseline", "near the optimum", "others")
+    )
+    rows = sample()
+    rows["losses"] += [row | {"shape": "L4"} for row in rows["losses"]]
+    both = section(write_report(fake_run(rows), tmp_path / "two.html").read_text(), "losses")
+    assert both.count("<figure>") == 10 and "set:gold, L4" in both and "set:gold, L2" in both
+
+
+def test_micro_anneals_are_a_table_of_candidates_and_capabilities(full_page: str) -> None:
+    part = cells(section(full_page, "anneals"))
+    assert ["supported", "proofs 50%", "gold (target)", "0.0512", "[0.0412, 0.0612]", "0.04", "2.5", "3", "L2"] in part
+    assert part[-1][1:3] == ["proofs 50% from 25% of its text", "general (retain)"]
 
 
 def test_hostile_strings_stay_text(sample: Sample, fake_run: MakeRun, tmp_path: Path) -> None:

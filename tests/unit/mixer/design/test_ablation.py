@@ -23,8 +23,8 @@ def test_the_others_take_the_share_in_proportion() -> None:
 
 def test_both_mixtures_run_with_every_seed() -> None:
     runs = ablation_runs(np.array([0.2, 0.3, 0.5]), 0, "maths", range(2))
-    assert [(seed, weights[0]) for seed, weights in runs] == [(0, 0.2), (0, 0.0), (1, 0.2), (1, 0.0)]
-    assert all(weights.sum() == pytest.approx(1) for _, weights in runs)
+    assert [(run.seed, run.weights[0]) for run in runs] == [(0, 0.2), (0, 0.0), (1, 0.2), (1, 0.0)]
+    assert all(run.weights.sum() == pytest.approx(1) for run in runs)
 
 
 def test_a_source_is_left_out_by_the_domain_that_it_alone_fills() -> None:

@@ -100,3 +100,24 @@ def test_too_few_runs_or_domains_are_refused() -> None:
     with pytest.raises(ConfigError, match="got 1 domain"):
         one = make_limits(("a",), np.ones(1))
         design_mixtures(np.array([10]), one, control=None, baseline=None, num_mixtures=8, num_seeds=1, seed=1)
+
+
+def test_the_web_control_is_a_reference_beyond_the_limits_and_not_repeated() -> None:
+    web = np.array([0.0, 0.0, 0.0, 0.0, 1.0])
+    design = design_mixtures(
+        TOKENS,
+        make_limits(NAMES, CAPS),
+        control=REPLAY,
+        baseline=BASELINE,
+        web=web,
+        num_mixtures=14,
+        num_seeds=2,
+        seed=1,
+    )
+    assert design.roles[:4] == ("control", "web", "natural", "baseline")
+    np.testing.assert_allclose(design.weights[1], web)
+    assert mixture_groups(design.weights)[14:].tolist() == [0, 2]
+    same = design_mixtures(
+        TOKENS, make_limits(NAMES, CAPS), control=web, baseline=None, web=web, num_mixtures=8, num_seeds=1, seed=1
+    )
+    assert same.roles[:2] == ("control", "natural")

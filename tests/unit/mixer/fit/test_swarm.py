@@ -60,7 +60,8 @@ def test_runs_that_died_or_are_missing_are_left_out_by_name() -> None:
     swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
     assert swarm.runs == (0,)
     assert set(swarm.left_out) == {1, 2, 3}
-    assert all("died" in reason for reason in swarm.left_out.values())
+    assert swarm.left_out[2] == "was stopped before the last step"
+    assert all("died" in swarm.left_out[run] for run in (1, 3))
 
 
 def test_a_run_above_the_unigram_entropy_of_its_own_text_has_learnt_nothing() -> None:
@@ -169,3 +170,29 @@ def test_a_run_made_elsewhere_on_a_domain_that_is_gone_is_left_out_by_name() -> 
     swarm = read_swarm(grown(*outside(0.4, 0.6, domain="poems")), losses(*rows), ["math", "web"])
     assert swarm.runs == ()
     assert swarm.left_out[1_000_000] == "trained on domain 'poems', which is not among those at hand"
+
+
+def test_a_design_trained_at_two_sizes_is_read_at_the_larger() -> None:
+    rows = [loss(run, 20, 1.0 + run, parameters=50) for run in MIXTURES]
+    rows += [loss(run, 20, 0.5 + run, shape="L4", parameters=200) for run in MIXTURES]
+    swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
+    assert swarm.kind is not None and swarm.kind.shape == "L4" and swarm.anchors is None and not swarm.left_out
+    np.testing.assert_allclose(swarm.series("set:gold"), [0.5, 1.5, 2.5, 3.5])
+
+
+def test_a_larger_size_that_lacks_a_run_only_anchors_the_smaller() -> None:
+    five = designs(MIXTURES | {4: ("space-filling", 0.4), 5: ("space-filling", 0.7)})
+    rows = [loss(run, 20, 1.0 + run, parameters=50) for run in range(6)]
+    rows += [loss(run, 20, 0.5 + run, shape="L4", parameters=200) for run in range(5)]
+    swarm = read_swarm(five, losses(*rows), ["math", "web"])
+    assert swarm.kind is not None and swarm.kind.shape == "L2"
+    assert swarm.anchors is not None and swarm.anchors.kind.shape == "L4"
+    assert [rung.kind.shape for rung in swarm.rungs] == ["L2", "L4"]
+
+
+def test_a_run_from_a_part_of_the_text_is_no_repeat_of_its_mixture() -> None:
+    rows = designs().to_pylist()
+    rows[6] |= {"pool": 0.25}
+    table = pa.Table.from_pylist(rows, DESIGNS.schema())
+    swarm = read_swarm(table, losses(*(loss(run, 20, 1.0 + run) for run in MIXTURES)), ["math", "web"])
+    assert swarm.runs == (0, 1, 2) and swarm.left_out == {3: "drew from 25% of math alone"}

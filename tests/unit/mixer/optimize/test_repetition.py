@@ -25,11 +25,14 @@ def test_runs_are_seen_at_the_tokens_that_they_trained_on() -> None:
     assert (large[:2] < 0.5).all()
 
 
-def test_our_proxies_repeat_as_often_as_the_training_does() -> None:
+def test_our_own_proxies_repeat_as_the_training_that_they_stand_for() -> None:
     swarm = Swarm(
-        NAMES, ("set:x",), (0, 1), WEIGHTS, np.zeros((2, 1)), (False, False), {}, kind=Kind("proxy", "L2", 100, 10)
-    )
-    np.testing.assert_array_equal(REPETITION.of_runs(swarm), REPETITION.fresh(WEIGHTS))
+        NAMES, ("set:x",), (0, 1), WEIGHTS, np.zeros((2, 1)), (False, False), {},
+        kind=Kind("proxy", "L2", 100, 10), large=(False, True), larger=Kind("ours", "L9", 1000, 10),
+    )  # fmt: skip
+    small, large = REPETITION.of_runs(swarm)
+    np.testing.assert_array_equal(small, REPETITION.fresh(WEIGHTS[0]))
+    np.testing.assert_allclose(large, effective_weights(WEIGHTS[1], REPETITION.tokens, 1000))
 
 
 def test_runs_of_unknown_length_are_taken_as_they_are() -> None:

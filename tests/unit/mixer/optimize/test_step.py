@@ -25,6 +25,7 @@ from midmix.tables import (
     LOSSES,
     PARTS,
     PRICES,
+    PROXIES,
     TOKENS,
     WEIGHTS,
     Table,
@@ -50,6 +51,7 @@ MIXTURE = Mixture(
 SETTINGS: dict[str, Any] = {
     "sources": list(SOURCES), "declared": ["math_high"], "tokens": MIXTURE.tokens, "max_epochs": MIXTURE.max_epochs,
     "spent_epochs": {}, "minimum": {}, "frozen": [], "baseline": MIXTURE.baseline, "replay": MIXTURE.replay,
+    "web": None, "prose": [],
 }  # fmt: skip
 
 
@@ -138,6 +140,7 @@ def train(steps: Steps) -> None:
         for step in (10, 1000)
     ]  # fmt: skip
     steps.put(LOSSES, rows)
+    steps.put(PROXIES, [])
 
 
 def run_all(steps: Steps) -> None:
