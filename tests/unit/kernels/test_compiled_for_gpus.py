@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from midmix.kernels import adamw, linear_cross_entropy_fused, softmax_cross_entropy
+from midmix.kernels import adamw, linear_cross_entropy_fused, loss_sums, softmax_cross_entropy
 
 triton = pytest.importorskip("triton", reason="triton is not installed; torch's CPU build brings none")
 
@@ -92,6 +92,15 @@ def test_adamw(capability: int) -> None:
     constants = {"HAS_SHADOW": True, "BLOCK": adamw.BLOCK_P}
     _, shared = _compiled(adamw.adamw_kernel, types | dict.fromkeys(numbers, "fp32"), constants, capability)
     assert shared == 0
+
+
+@pytest.mark.parametrize("capability", SHARED)
+def test_loss_sums(capability: int) -> None:
+    types = {"losses": "*fp32", "domains": "*i64", "sums": "*fp64", "counts": "*i64"}
+    types |= {"tokens": "i32", "num_domains": "i32"}
+    constants = {"BLOCK_K": loss_sums.BLOCK_K, "BLOCK_N": loss_sums.BLOCK_N}
+    _, shared = _compiled(loss_sums.sums_kernel, types, constants, capability)
+    assert shared < 4096
 
 
 @pytest.mark.parametrize("capability", SHARED)
