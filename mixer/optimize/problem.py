@@ -21,6 +21,9 @@ from midmix.mixer.optimize.search import Judge
 from midmix.mixer.simplex import F64, I64
 
 CONFIDENCE = 0.95  # that all bounds are kept together; on RegMix's runs plug-in bounds break three times in four
+# At an optimum the laws err by more than at mixtures left out, since the search goes where they err in its favour. 40 subsets
+# of 32 of RegMix's training runs, three bounds each: without this factor 8% of the bounds break, with it 4%.
+AT_AN_OPTIMUM = 1.27
 ONE_SIDED_95 = 1.645  # of the normal distribution
 KEPT = 1e-7  # bits per byte by which a bound may be passed: below rounding
 
@@ -77,8 +80,8 @@ class Bound:
 
 
 def joint_margin(num_bounds: int) -> float:
-    """Standard deviations that keep each of several bounds so surely that all hold together at 95% (Bonferroni)."""
-    return NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / max(num_bounds, 1))
+    """Standard deviations that keep each of several bounds so surely that all hold together at 95% (Bonferroni) at an optimum."""
+    return AT_AN_OPTIMUM * NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / max(num_bounds, 1))
 
 
 @dataclass(frozen=True)
