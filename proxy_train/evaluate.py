@@ -52,7 +52,8 @@ def _sums(models: Models, windows: Sequence[tuple[int, Window]], num_texts: int)
     hidden_MND = models.hidden(tokens_MRT[..., :-1])
     nll_MN = linear_cross_entropy_values(hidden_MND, models.head_MVD, tokens_MRT[..., 1:].reshape(count, -1))
     text_MN = torch.from_numpy(text).to(device).flatten().expand(count, -1)
-    return loss_sums(nll_MN, text_MN, num_texts)[0]
+    sums_MX: Tensor = loss_sums(nll_MN, text_MN, num_texts)[0]
+    return sums_MX
 
 
 def bits_per_byte(nats: NDArray[np.float64], num_bytes: NDArray[np.int64]) -> NDArray[np.float64]:
