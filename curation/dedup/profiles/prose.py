@@ -18,7 +18,7 @@ from midmix.curation.dedup.profiles.batch import PADDING, Batch
 from midmix.curation.dedup.profiles.chunks import CHUNK, FIRST, LAST, LENGTH, PLACE, SLOT, WHERE, WORD_BYTES, Chunks
 from midmix.curation.dedup.profiles.cutting import put_places
 from midmix.curation.dedup.vectors import BLOCK, MAPPED, beyond, simplified, spaces
-from midmix.curation.score.words.memory import get8, get32, get64, put8, put32, put64, shift_right
+from midmix.curation.score.words.memory import get8, get32, get64, put8, put32, put64, shift_right, wrapping_multiply
 from midmix.curation.score.words.rules import DATA
 from midmix.jit import njit
 
@@ -76,7 +76,7 @@ def _low_bytes(eight, count):  # type: ignore[no-untyped-def]
 def _cuts_of(words, low, word, length):  # type: ignore[no-untyped-def]
     """The bits of the places at which a word is cut, 0 where it is not on the list."""
     high = _low_bytes(get64(word, 1), length - 8) if length > 8 else 0
-    at = shift_right(low * MIX, 54)
+    at = shift_right(wrapping_multiply(low, MIX), 54)
     while get64(words, LIST_SLOT * at + LOW):
         if get64(words, LIST_SLOT * at + LOW) == low and get64(words, LIST_SLOT * at + HIGH) == high:
             return get64(words, LIST_SLOT * at + CUTS)
@@ -176,7 +176,7 @@ def _put_words(simple, raw, begins, closes, count, tables, text, to, starts, end
         if lacking == 0:
             index += 1
             low = _low_bytes(eight, length)
-            if get8(may_be, shift_right(low * MIX, 64 - FILTER_BITS)) and length <= LONGEST:
+            if get8(may_be, shift_right(wrapping_multiply(low, MIX), 64 - FILTER_BITS)) and length <= LONGEST:
                 cuts = _cuts_of(words, low, word, length)
                 to, tokens = _put_pieces(word, length, cuts, text, to, starts, ends, tokens)
                 continue

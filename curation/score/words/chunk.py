@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from midmix.curation.score.words.memory import get8, get32, get64, put32, put64, shift_right
+from midmix.curation.score.words.memory import (
+    get8,
+    get32,
+    get64,
+    put32,
+    put64,
+    shift_right,
+    wrapping_add,
+    wrapping_multiply,
+    wrapping_subtract,
+)
 from midmix.curation.score.words.rules import (
     ALPHA,
     CODE_BITS,
@@ -39,6 +49,12 @@ SIGNED_BASE = BASE - (1 << 64)
 LAST_CLASS = 0x3FFFF
 
 
+@njit(inline="always")
+def _extended(hashed, byte):  # type: ignore[no-untyped-def]
+    """The hash of a text and one byte more."""
+    return wrapping_add(wrapping_multiply(hashed, SIGNED_BASE), byte + 1)
+
+
 @njit
 def decode(space, data, num_bytes):  # type: ignore[no-untyped-def]
     """Fill CHARS, OFFSETS and HASHES with the UTF-8 bytes at address `data`; the number of characters."""
@@ -51,14 +67,14 @@ def decode(space, data, num_bytes):  # type: ignore[no-untyped-def]
     put64(hashes, 0, 0)
     while at < num_bytes:
         code = get8(data, at)
-        hashed = hashed * SIGNED_BASE + code + 1
+        hashed = _extended(hashed, code)
         at += 1
         if code >= 0x80:
             follow = 1 if code < 0xE0 else (2 if code < 0xF0 else 3)
             code &= 0x3F >> follow
             for _ in range(follow):
                 byte = get8(data, at)
-                hashed = hashed * SIGNED_BASE + byte + 1
+                hashed = _extended(hashed, byte)
                 code = code << 6 | (byte & 0x3F)
                 at += 1
         put64(chars, count, code | get32(classes, min(code, LAST_CLASS)) << CODE_BITS)
@@ -80,10 +96,10 @@ def hash_between(space, begin, end):  # type: ignore[no-untyped-def]
         square = SIGNED_BASE
         while length:
             if length & 1:
-                power *= square
-            square *= square
+                power = wrapping_multiply(power, square)
+            square = wrapping_multiply(square, square)
             length >>= 1
-    return get64(hashes, end) - get64(hashes, begin) * power
+    return wrapping_subtract(get64(hashes, end), wrapping_multiply(get64(hashes, begin), power))
 
 
 @njit
@@ -93,7 +109,7 @@ def find_text(space, table, slots, data, begin, end):  # type: ignore[no-untyped
     first = get32(offsets, begin)
     length = get32(offsets, end) - first
     hashed = hash_between(space, begin, end)
-    slot = shift_right((hashed ^ shift_right(hashed, 29)) * SIGNED_BASE, 40) & (slots - 1)
+    slot = shift_right(wrapping_multiply(hashed ^ shift_right(hashed, 29), SIGNED_BASE), 40) & (slots - 1)
     while True:
         row = table + slot * (8 * ROW)
         place = get64(row, 1)
