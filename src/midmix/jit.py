@@ -12,11 +12,13 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib
+import multiprocessing
 import os
 import platform
 import re
 import sys
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +27,8 @@ import numba
 from numba.core.caching import FunctionCache
 
 WARM_UP_MODULES = (
+    "midmix.curation.score.warm_up",  # the longest first
     "midmix.curation.clean",
-    "midmix.curation.score.warm_up",
     "midmix.curation.classify.warm_up",
     "midmix.curation.dedup.warm_up",
     "midmix.curation.passages.warm_up",
@@ -133,8 +135,14 @@ def njit(function: Any = None, **options: Any) -> Any:
 def warm_up() -> None:
     """Compile every kernel once, so that worker processes load instead of compiling."""
     for name in WARM_UP_MODULES:
-        importlib.import_module(name).warm_up()
+        _warm_up(name)
+
+
+def _warm_up(name: str) -> None:
+    importlib.import_module(name).warm_up()
 
 
 if __name__ == "__main__":
-    warm_up()
+    # Half of 150 s are one module's, so two processes halve the wait, and what few kernels modules share costs little.
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as processes:
+        list(processes.map(_warm_up, WARM_UP_MODULES))
