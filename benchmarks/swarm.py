@@ -3,10 +3,11 @@
     taskset -c 0 python benchmarks/swarm.py --json OUT.json
 
 Peers are in swarm_peers.py: plain eager torch, the same compiled forward and backward with torch's fused AdamW, its whole
-step with AdamW and clip compiled as one graph, and the step of RegMix's trainer, which reads every loss. The faster of the
-two compiled ones is the peer of the ratios. Text is random, since speed does not depend on it. All forms step in turn, so
-that other load meets all; times are processor seconds of one pinned thread on a CPU, wall seconds on a GPU. A row per
-figure is appended to benchmarks/results/swarm.csv.
+step with AdamW and clip compiled as one graph, on a CPU that graph called from C++ as well, and the step of RegMix's
+trainer, which reads every loss. The fastest of the compiled ones is the peer of the ratios. Text is random, since speed does
+not depend on it. In a round every form steps for half a second, in an order that turns, so that other load meets all; times
+are processor seconds of one pinned thread on a CPU, wall seconds on a GPU; a ratio is of one round, and its median, quartiles
+and ends are printed. A row per figure is appended to benchmarks/results/swarm.csv.
 """
 
 from __future__ import annotations
@@ -42,8 +43,11 @@ SHAPES = {
     "30M-8k": Shape(layers=4, width=256, feed_forward=768, heads=8, vocabulary=8192),
     "60M-8k": Shape(layers=10, width=768, feed_forward=1536, heads=12, vocabulary=8192),
 }
-STEPS = 1000
+STEPS = 20_000
 BLOCKS = 512
+# A round of a form: other work on the host comes and goes in tens of milliseconds.
+ROUND_SECONDS = 0.5
+COMPILED = ("compiled", "compiled_whole", "compiled_cpp")
 # Products in bf16 without sparsity, by the makers' data sheets.
 PEAK_FLOPS = {"H100": 989e12, "H200": 989e12, "A100": 312e12}
 
@@ -115,21 +119,21 @@ def forms_of(case: Case, device: torch.device) -> dict[str, Callable[[], Any]]:
     return {"batch": swarm.advance} | {name: stepping(trainers) for name, trainers in others.items()}
 
 
-def seconds_of(work: Callable[[], object], device: torch.device) -> float:
-    """Processor seconds on a CPU, wall seconds on a GPU."""
+def seconds_of(work: Callable[[], object], repeats: int, device: torch.device) -> float:
+    """Of one step, mean of `repeats`: processor seconds on a CPU, wall seconds on a GPU."""
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
     if device.type == "cuda":
         torch.cuda.synchronize()
-        start = time.perf_counter()
+    start = clock()
+    for _ in range(repeats):
         work()
+    if device.type == "cuda":
         torch.cuda.synchronize()
-        return time.perf_counter() - start
-    start = time.process_time()
-    work()
-    return time.process_time() - start
+    return (clock() - start) / repeats
 
 
 def measure(case: Case, seconds: float, device: torch.device) -> dict[str, Any]:
-    """Times of every form in turn, for about `seconds` and at least five rounds, after two that compile and allocate."""
+    """Times of every form in turn, for about `seconds` and at least five rounds, after steps that compile and allocate."""
     forms = forms_of(case, device)
     first_losses = {name: [float(x) for x in work()] for name, work in forms.items()}
     for name, losses in first_losses.items():
@@ -145,12 +149,14 @@ def measure(case: Case, seconds: float, device: torch.device) -> dict[str, Any]:
             torch.cuda.reset_peak_memory_stats()
         work()
         peak[name] = torch.cuda.max_memory_allocated() if device.type == "cuda" else 0
+    repeats = {name: max(1, round(ROUND_SECONDS / seconds_of(work, 2, device))) for name, work in forms.items()}
     times: dict[str, list[float]] = {name: [] for name in forms}
-    begun = time.perf_counter()
+    order, begun = list(forms), time.perf_counter()
     while len(times["batch"]) < 5 or time.perf_counter() - begun < seconds:
-        for name, work in forms.items():
-            times[name].append(seconds_of(work, device))
-    best = min(("compiled", "compiled_whole"), key=lambda name: statistics.median(times[name]))
+        for name in order:
+            times[name].append(seconds_of(forms[name], repeats[name], device))
+        order.append(order.pop(0))
+    best = min((name for name in COMPILED if name in times), key=lambda name: statistics.median(times[name]))
     return {"case": case, "times": times, "peer": best, "peak_bytes": peak}
 
 
@@ -219,7 +225,7 @@ def append(rows: list[dict[str, Any]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=20.0, help="of rounds per case")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of rounds per case")
     parser.add_argument("--only", nargs="*", default=[], help="cases whose name holds one of these")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -242,8 +248,10 @@ def main() -> None:
         found.append(measure(case, arguments.seconds, device))
         keep(rows_of(found[-1], name))
         each = ratios(found[-1], found[-1]["peer"])
+        low, middle, high = statistics.quantiles(each, n=4)
         print(
-            f"{case.name}: {statistics.median(each):.2f} ({min(each):.2f} to {max(each):.2f}) x {found[-1]['peer']}",
+            f"{case.name}: {middle:.2f} (quartiles {low:.2f} to {high:.2f}, ends {min(each):.2f} to {max(each):.2f}, "
+            f"{len(each)} rounds) x {found[-1]['peer']}; load {os.getloadavg()[0]:.1f}",
             flush=True,
         )
     if device.type == "cpu":

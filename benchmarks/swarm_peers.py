@@ -122,9 +122,13 @@ def peers(shape: Shape, models: int, length: int, device: torch.device) -> dict[
     loss = loss_function(shape)
     compiled = torch.compile(loss, dynamic=False)
     whole = torch.compile(whole_step(shape, loss), dynamic=False)
-    return {
+    kinds: dict[str, list[Step]] = {
         "eager": [Separate(shape, length, loss, device) for _ in range(models)],
         "regmix": [Separate(shape, length, loss, device, read_loss=True) for _ in range(models)],
         "compiled": [Separate(shape, length, compiled, device) for _ in range(models)],
         "compiled_whole": [Whole(shape, length, whole, device) for _ in range(models)],
     }
+    if device.type == "cpu":
+        cpp = torch.compile(whole_step(shape, loss), dynamic=False, options={"cpp_wrapper": True})
+        kinds["compiled_cpp"] = [Whole(shape, length, cpp, device) for _ in range(models)]
+    return kinds

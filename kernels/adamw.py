@@ -41,7 +41,7 @@ _ONE = np.float32(1.0)
 
 
 @njit(error_model="numpy")
-def _row_on_cpu(  # type: ignore[no-untyped-def]
+def _part_on_cpu(  # type: ignore[no-untyped-def]
     value_P, mean_P, square_P, gradient_P, scale, keep, rate,
     weight1, beta2, weight2, eps,
 ):  # fmt: skip
@@ -54,20 +54,29 @@ def _row_on_cpu(  # type: ignore[no-untyped-def]
 
 
 @njit(error_model="numpy")
+def adamw_row(  # type: ignore[no-untyped-def]
+    value_P, mean_P, square_P, gradient_P, rate, decay, scale, corrections, decayed,
+    weight1, beta2, weight2, eps,
+):  # fmt: skip
+    """One step of one row in numba, all of it fp32; the gradients stay as they are."""
+    # both corrections go into the rate and into eps, which saves a division for every value
+    root2 = np.sqrt(corrections[1])
+    moments = rate / corrections[0] * root2, weight1, beta2, weight2, eps * root2
+    for part, keep in (slice(0, decayed), _ONE - rate * decay), (slice(decayed, len(value_P)), _ONE):
+        _part_on_cpu(value_P[part], mean_P[part], square_P[part], gradient_P[part], scale, keep, *moments)
+
+
+@njit(error_model="numpy")
 def _rows_on_cpu(  # type: ignore[no-untyped-def]
     values_MP, means_MP, squares_MP, gradients_MP, rates_M, decays_M, scales_M,
     alive_M, corrections, decayed, weight1, beta2, weight2, eps,
 ):  # fmt: skip
-    models, columns = values_MP.shape
-    for m in range(models):
-        if not alive_M[m]:
-            continue
-        value_P, mean_P, square_P, gradient_P = values_MP[m], means_MP[m], squares_MP[m], gradients_MP[m]
-        # both corrections go into the rate and into eps, which saves a division for every value
-        root2 = np.sqrt(corrections[1])
-        moments = rates_M[m] / corrections[0] * root2, weight1, beta2, weight2, eps * root2
-        for part, keep in (slice(0, decayed), _ONE - rates_M[m] * decays_M[m]), (slice(decayed, columns), _ONE):
-            _row_on_cpu(value_P[part], mean_P[part], square_P[part], gradient_P[part], scales_M[m], keep, *moments)
+    for m in range(len(values_MP)):
+        if alive_M[m]:
+            adamw_row(
+                values_MP[m], means_MP[m], squares_MP[m], gradients_MP[m], rates_M[m], decays_M[m], scales_M[m],
+                corrections, decayed, weight1, beta2, weight2, eps,
+            )  # fmt: skip
 
 
 if HAS_TRITON:

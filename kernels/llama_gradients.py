@@ -30,7 +30,8 @@ from midmix.kernels.llama_layers import (
     swiglu,
     swiglu_gradient,
 )  # fmt: skip
-from midmix.kernels.softmax_cross_entropy import softmax_rows
+from midmix.kernels.llama_loss import head_loss
+from midmix.kernels.small_products import UNPACKED, product, product_back
 
 # Logits of a block stay in cache.
 _LOGIT_BYTES = 2 * 2**20
@@ -59,13 +60,20 @@ class Work(NamedTuple):
     d_q_SHTK: Any
     d_k_SGTK: Any
     d_v_SGTK: Any
+    kept_LSH: Any
     scores: Any
     block_QK: Any
     sum_TK: Any
-    logits_CV: Any
-    head_VD: Any
-    weights_C: Any
+    turned: Any
+    sums: Any
+    logits: Any
+    hidden: Any
     losses_C: Any
+    tops_C: Any
+    sums_C: Any
+    part_CD: Any
+    part_VD: Any
+    products: Any
 
 
 @njit(error_model="numpy")
@@ -83,38 +91,20 @@ def _forward(row_P, at, first, layers, eps, rotation, w):  # type: ignore[no-unt
         x_ND, middle_ND, p = w.x_LND[layer], w.middle_LND[layer], first + 4 * layer
         gain = at[gains + 2 * layer]
         norm(x_ND, row_P[gain : gain + width], eps, w.scale_LN[layer], w.normed_LND[layer])
-        np.dot(w.normed_LND[layer], _matrix(row_P, at[p], width, w.parts_NE.shape[1]), w.parts_NE)
+        product(w.normed_LND[layer], _matrix(row_P, at[p], width, w.parts_NE.shape[1]), w.parts_NE)
         split(w.parts_NE, rotation, w.q_LSHTK[layer], w.k_LSGTK[layer], w.v_LSGTK[layer])
-        attention(w.q_LSHTK[layer], w.k_LSGTK[layer], w.v_LSGTK[layer], w.scores, w.block_QK, w.mixed_LNA[layer])
-        np.dot(w.mixed_LNA[layer], _matrix(row_P, at[p + 1], mixed, width), middle_ND)
+        attention(
+            w.q_LSHTK[layer], w.k_LSGTK[layer], w.v_LSGTK[layer], w.kept_LSH[layer], w.scores, w.block_QK, w.turned,
+            w.sums, w.mixed_LNA[layer],
+        )  # fmt: skip
+        product(w.mixed_LNA[layer], _matrix(row_P, at[p + 1], mixed, width), middle_ND)
         middle_ND += x_ND
         gain = at[gains + 2 * layer + 1]
         norm(middle_ND, row_P[gain : gain + width], eps, w.inner_scale_LN[layer], w.inner_normed_LND[layer])
-        np.dot(w.inner_normed_LND[layer], _matrix(row_P, at[p + 2], width, 2 * inner), w.both_LN2F[layer])
+        product(w.inner_normed_LND[layer], _matrix(row_P, at[p + 2], width, 2 * inner), w.both_LN2F[layer])
         swiglu(w.both_LN2F[layer], w.inner_LNF[layer])
-        np.dot(w.inner_LNF[layer], _matrix(row_P, at[p + 3], inner, width), w.x_LND[layer + 1])
+        product(w.inner_LNF[layer], _matrix(row_P, at[p + 3], inner, width), w.x_LND[layer + 1])
         w.x_LND[layer + 1] += middle_ND
-
-
-@njit(error_model="numpy")
-def _loss(hidden_ND, head_VD, targets_N, d_hidden_ND, d_head_VD, w):  # type: ignore[no-untyped-def]
-    """Mean loss, and its gradients by hidden states and head, a block of tokens at a time."""
-    tokens, block = len(hidden_ND), len(w.logits_CV)
-    loss = 0.0
-    for start in range(0, tokens, block):
-        end = min(start + block, tokens)
-        logits_CV, losses_C = w.logits_CV[: end - start], w.losses_C[: end - start]
-        np.dot(hidden_ND[start:end], head_VD.T, logits_CV)
-        softmax_rows(logits_CV, targets_N[start:end], w.weights_C, losses_C)
-        for value in losses_C:
-            loss += value
-        np.dot(logits_CV, head_VD, d_hidden_ND[start:end])
-        if start == 0:
-            np.dot(logits_CV.T, hidden_ND[start:end], d_head_VD)
-        else:
-            np.dot(logits_CV.T, hidden_ND[start:end], w.head_VD)
-            d_head_VD += w.head_VD
-    return loss / tokens
 
 
 @njit(error_model="numpy")
@@ -126,24 +116,24 @@ def _backward(row_P, d_row_P, at, first, layers, rotation, w):  # type: ignore[n
     for layer in range(layers - 1, -1, -1):
         p, gain = first + 4 * layer, at[gains + 2 * layer + 1]
         np.dot(w.inner_LNF[layer].T, w.d_x_ND, _matrix(d_row_P, at[p + 3], inner, width))
-        np.dot(w.d_x_ND, _matrix(row_P, at[p + 3], inner, width).T, w.d_inner_NF)
+        product_back(w.d_x_ND, _matrix(row_P, at[p + 3], inner, width), w.d_inner_NF, w.products)
         swiglu_gradient(w.d_inner_NF, w.both_LN2F[layer])
         np.dot(w.inner_normed_LND[layer].T, w.both_LN2F[layer], _matrix(d_row_P, at[p + 2], width, 2 * inner))
-        np.dot(w.both_LN2F[layer], _matrix(row_P, at[p + 2], width, 2 * inner).T, w.d_normed_ND)
+        product_back(w.both_LN2F[layer], _matrix(row_P, at[p + 2], width, 2 * inner), w.d_normed_ND, w.products)
         norm_gradient(
             w.d_normed_ND, w.middle_LND[layer], row_P[gain : gain + width], w.inner_scale_LN[layer], w.d_x_ND,
             d_row_P[gain : gain + width],
         )  # fmt: skip
         gain = at[gains + 2 * layer]
         np.dot(w.mixed_LNA[layer].T, w.d_x_ND, _matrix(d_row_P, at[p + 1], mixed, width))
-        np.dot(w.d_x_ND, _matrix(row_P, at[p + 1], mixed, width).T, w.d_mixed_NA)
+        product_back(w.d_x_ND, _matrix(row_P, at[p + 1], mixed, width), w.d_mixed_NA, w.products)
         attention_gradient(
-            w.d_mixed_NA, w.q_LSHTK[layer], w.k_LSGTK[layer], w.v_LSGTK[layer], w.scores, w.block_QK, w.sum_TK,
-            w.d_q_SHTK, w.d_k_SGTK, w.d_v_SGTK,
+            w.d_mixed_NA, w.q_LSHTK[layer], w.k_LSGTK[layer], w.v_LSGTK[layer], w.kept_LSH[layer], w.scores, w.block_QK, w.turned, w.sums,
+            w.sum_TK, w.d_q_SHTK, w.d_k_SGTK, w.d_v_SGTK,
         )  # fmt: skip
         join(w.d_q_SHTK, w.d_k_SGTK, w.d_v_SGTK, rotation, w.parts_NE)
         np.dot(w.normed_LND[layer].T, w.parts_NE, _matrix(d_row_P, at[p], width, together))
-        np.dot(w.parts_NE, _matrix(row_P, at[p], width, together).T, w.d_normed_ND)
+        product_back(w.parts_NE, _matrix(row_P, at[p], width, together), w.d_normed_ND, w.products)
         norm_gradient(
             w.d_normed_ND, w.x_LND[layer], row_P[gain : gain + width], w.scale_LN[layer], w.d_x_ND,
             d_row_P[gain : gain + width],
@@ -151,22 +141,24 @@ def _backward(row_P, d_row_P, at, first, layers, rotation, w):  # type: ignore[n
 
 
 @njit(error_model="numpy")
-def _model(  # type: ignore[no-untyped-def]
+def model_gradients(  # type: ignore[no-untyped-def]
     row_P, d_row_P, tokens_N, targets_N, at, tied, factor, eps, rotation,
     w,
 ):  # fmt: skip
     """Mean loss of one model, whose gradients fill `d_row_P`."""
-    layers, (vocabulary, width) = len(w.both_LN2F), w.head_VD.shape
+    layers, (vocabulary, width) = len(w.both_LN2F), w.part_VD.shape
     first, head, gain = 1 if tied else 2, 0 if tied else at[1], at[-1]
     embedding_VD, d_embedding_VD = _matrix(row_P, 0, vocabulary, width), _matrix(d_row_P, 0, vocabulary, width)
     for n in range(len(tokens_N)):
-        w.x_LND[0, n] = embedding_VD[tokens_N[n]] * factor
+        token_D, x_D = embedding_VD[tokens_N[n]], w.x_LND[0, n]
+        for d in range(width):
+            x_D[d] = token_D[d] * factor
     _forward(row_P, at, first, layers, eps, rotation, w)
     hidden_ND = w.normed_LND[layers]
     gain_D, d_gain_D = row_P[gain : gain + width], d_row_P[gain : gain + width]
     norm(w.x_LND[layers], gain_D, eps, w.scale_LN[layers], hidden_ND)
     head_VD, d_head_VD = _matrix(row_P, head, vocabulary, width), _matrix(d_row_P, head, vocabulary, width)
-    loss = _loss(hidden_ND, head_VD, targets_N, w.d_normed_ND, d_head_VD, w)
+    loss = head_loss(hidden_ND, head_VD, targets_N, w.d_normed_ND, d_head_VD, w)
     w.d_x_ND[:] = 0
     norm_gradient(w.d_normed_ND, w.x_LND[layers], gain_D, w.scale_LN[layers], w.d_x_ND, d_gain_D)
     _backward(row_P, d_row_P, at, first, layers, rotation, w)
@@ -181,11 +173,13 @@ def _model(  # type: ignore[no-untyped-def]
 
 @njit(error_model="numpy")
 def _models(  # type: ignore[no-untyped-def]
-    rows_MP, d_rows_MP, losses_M, tokens_MN, targets_MN, rotation, at, tied,
-    factor, eps, w,
+    rows_MP, d_rows_MP, losses_M, tokens_MN, targets_MN, at, tied, factor, eps,
+    rotation, w,
 ):  # fmt: skip
     for m in range(len(rows_MP)):
-        losses_M[m] = _model(rows_MP[m], d_rows_MP[m], tokens_MN[m], targets_MN[m], at, tied, factor, eps, rotation, w)
+        losses_M[m] = model_gradients(
+            rows_MP[m], d_rows_MP[m], tokens_MN[m], targets_MN[m], at, tied, factor, eps, rotation, w
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,8 +211,9 @@ def allocate(sizes: Sizes) -> Work:
     s, h, g, t, k = sizes.sequences, sizes.heads, sizes.key_value_heads, sizes.length, sizes.head_width
     block = min(tokens, max(16, _LOGIT_BYTES // (4 * sizes.vocabulary) // 16 * 16))
 
+    # torch's memory begins on a line of the cache, which halves the reads of 64 bytes beside numpy's
     def empty(*shape: int) -> NDArray[np.float32]:
-        return np.empty(shape, np.float32)
+        return torch.empty(shape).numpy()
 
     return Work(
         x_LND=empty(layers + 1, tokens, d), normed_LND=empty(layers + 1, tokens, d), scale_LN=empty(layers + 1, tokens),
@@ -229,25 +224,30 @@ def allocate(sizes: Sizes) -> Work:
         parts_NE=empty(tokens, (h + 2 * g) * k), d_x_ND=empty(tokens, d), d_normed_ND=empty(tokens, d),
         d_mixed_NA=empty(tokens, h * k), d_inner_NF=empty(tokens, f),
         d_q_SHTK=empty(s, h, t, k), d_k_SGTK=empty(s, g, t, k), d_v_SGTK=empty(s, g, t, k),
+        kept_LSH=empty(layers, s, h, t * t if t <= BLOCK_Q else 0),
         scores=empty(2, min(t, BLOCK_Q) * t), block_QK=empty(min(t, BLOCK_Q), k), sum_TK=empty(t, k),
-        logits_CV=empty(block, sizes.vocabulary), head_VD=empty(sizes.vocabulary, d),
-        weights_C=np.full(block, 1 / tokens, np.float32), losses_C=empty(block),
+        turned=empty(k * min(t, BLOCK_Q)), sums=empty(2, min(t, BLOCK_Q)),
+        logits=empty(sizes.vocabulary * block), hidden=empty(d * block),
+        losses_C=empty(block), tops_C=empty(block), sums_C=empty(block), part_CD=empty(block, d),
+        part_VD=empty(sizes.vocabulary, d),
+        products=empty(min(tokens * (d + max(2 * f, (h + 2 * g) * k)), 2 * UNPACKED)),
     )  # fmt: skip
+
+
+def arguments(sizes: Sizes, rotation: tuple[Tensor, Tensor]) -> tuple[Any, ...]:
+    """The last arguments of `model_gradients`: what all models of a shape share."""
+    factors = np.float32(sizes.embedding_factor), np.float32(sizes.norm_eps)
+    return np.array(sizes.offsets), sizes.tied, *factors, arrays(*rotation), allocate(sizes)
 
 
 class LlamaGradients:
     """Mean losses and gradients of models of one shape on batches of text of one size, with buffers that stay."""
 
     def __init__(self, sizes: Sizes, rotation: tuple[Tensor, Tensor]) -> None:
-        self.sizes, self._work = sizes, allocate(sizes)
-        self._rotation = arrays(*rotation)
+        self.model = arguments(sizes, rotation)
 
     def __call__(self, rows_MP: Tensor, gradients_MP: Tensor, tokens_MN: Tensor, targets_MN: Tensor) -> Tensor:
         """Mean losses [M] in nats per token; `gradients_MP` is filled. All contiguous, fp32 and int64."""
-        sizes, losses_M = self.sizes, torch.empty(len(rows_MP))
-        _models(
-            *arrays(rows_MP, gradients_MP, losses_M, tokens_MN.contiguous(), targets_MN.contiguous()),
-            self._rotation, np.array(sizes.offsets), sizes.tied, np.float32(sizes.embedding_factor),
-            np.float32(sizes.norm_eps), self._work,
-        )  # fmt: skip
+        losses_M = torch.empty(len(rows_MP))
+        _models(*arrays(rows_MP, gradients_MP, losses_M, tokens_MN.contiguous(), targets_MN.contiguous()), *self.model)
         return losses_M

@@ -25,16 +25,26 @@ Gradients = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 def gradients_of(models: Models, sequences: int, length: int) -> Gradients:
     """The form for these models and batches of this size."""
-    rows_MP, shape = models.rows_MP, models.shape
-    if rows_MP.device.type != "cpu" or rows_MP.dtype != torch.float32:
+    rows_MP = models.rows_MP
+    if not is_native(models):
         return lambda gradients_MP, tokens_MBT, targets_MBT: through_torch(
             models, gradients_MP, tokens_MBT, targets_MBT
         )
-    rotation = rotary(length, shape.head_width, rows_MP, shape.rope_base, shape.rope_scaling)
-    native = LlamaGradients(sizes_of(shape, sequences, length), rotation)
+    native = LlamaGradients(sizes_of(models.shape, sequences, length), rotation_of(models, length))
     return lambda gradients_MP, tokens_MBT, targets_MBT: native(
         rows_MP, gradients_MP, tokens_MBT.flatten(1), targets_MBT.flatten(1)
     )
+
+
+def is_native(models: Models) -> bool:
+    """Whether the native form takes these models: fp32 on a CPU."""
+    return models.rows_MP.device.type == "cpu" and models.rows_MP.dtype == torch.float32
+
+
+def rotation_of(models: Models, length: int) -> tuple[Tensor, Tensor]:
+    """Cosines and sines that turn queries and keys of sequences of `length` tokens."""
+    shape = models.shape
+    return rotary(length, shape.head_width, models.rows_MP, shape.rope_base, shape.rope_scaling)
 
 
 def sizes_of(shape: Shape, sequences: int, length: int) -> Sizes:

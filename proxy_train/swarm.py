@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from midmix.proxy_train.evaluate import total_nats
-from midmix.proxy_train.gradients import gradients_of
 from midmix.proxy_train.model import Models
 from midmix.proxy_train.optimizer import AdamW
 from midmix.proxy_train.pool import Feed
 from midmix.proxy_train.recipe import Recipe
 from midmix.proxy_train.texts import Text
+from midmix.proxy_train.update import update_of
 
 # Steps before a CUDA graph is captured: they compile kernels and fill the allocator, and are then undone.
 WARM_UP_STEPS = 3
@@ -53,8 +53,7 @@ class Swarm:
             shadow_MP=self._shadow_MP,
         )
         computing = models if self._shadow_MP is None else Models(models.shape, self._shadow_MP)
-        self._gradients_MP = torch.empty_like(computing.rows_MP)
-        self._differentiate = gradients_of(computing, feed.batch_sequences, feed.blocks.shape[1] - 1)
+        self._update = update_of(computing, self.optimizer, feed.batch_sequences, feed.blocks.shape[1] - 1)
         self.rates_M = torch.tensor(recipe.learning_rates, dtype=rows_MP.dtype, device=rows_MP.device)
         factors = [recipe.factor(step) for step in range(recipe.steps)]
         self._factors = torch.tensor(factors, dtype=rows_MP.dtype, device=rows_MP.device)
@@ -77,8 +76,8 @@ class Swarm:
 
     def _advance(self) -> None:
         """One step on the device alone."""
-        self._losses_M.copy_(self._differentiate(self._gradients_MP, *self.feed.batch(self._at)))
-        self.optimizer.step(self._gradients_MP, self.rates_M * self._factors.index_select(0, self._at))
+        rates_M = self.rates_M * self._factors.index_select(0, self._at)
+        self._losses_M.copy_(self._update(*self.feed.batch(self._at), rates_M))
 
     def _captured(self) -> torch.cuda.CUDAGraph:
         """A step as a CUDA graph, with everything as it was before."""

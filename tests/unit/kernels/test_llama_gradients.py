@@ -69,7 +69,7 @@ def test_logits_in_several_blocks_give_the_same(monkeypatch: pytest.MonkeyPatch)
     models, (tokens, targets) = _models(PLAIN, 2), _text(PLAIN, 2, 3, 30)
     whole = _gradients(models, tokens, targets)
     monkeypatch.setattr("midmix.kernels.llama_gradients._LOGIT_BYTES", 40 * 4 * PLAIN.vocabulary)
-    assert len(allocate(sizes_of(PLAIN, 3, 30)).logits_CV) == 32
+    assert len(allocate(sizes_of(PLAIN, 3, 30)).losses_C) == 32
     for one, other in zip(whole, _gradients(models, tokens, targets), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
 
