@@ -33,7 +33,7 @@ _NAMES = pa.array(RELATIONS)
 def duplicate_settings(config: Config) -> dict[str, Any]:
     """What a verdict on duplicates depends on beside pairs and survivor order, as JSON."""
     return {
-        "sources": {name: source.dedup.model_dump(mode="json") for name, source in sorted(config.sources.items())},
+        "sources": {name: source.dedup.model_dump(mode="json") for name, source in sorted(config.read_sources.items())},
         "templates": config.dedup.templates.model_dump(mode="json"),
     }
 

@@ -169,7 +169,7 @@ def raw_files(config: Config, folder: Path) -> list[RawFile]:
     own = tuple(os.path.realpath(run / name) + os.sep for run in runs for name in RUN_FOLDERS)
     files = [
         RawFile(name, path, location, *identities.identify(location))
-        for name, source in config.sources.items()
+        for name, source in config.read_sources.items()
         for path, location in list_files(name, source, config)
         if "://" in location or not os.path.realpath(location).startswith(own)
     ]

@@ -93,7 +93,7 @@ def _source_rows(config: Config) -> list[dict[str, Any]]:
         {"source": name, "position": i, "survivor_rank": rank[name]}
         | {f: getattr(s, f) for f in ("kind", "license", "snapshot", "origin", "teacher", "path")}
         | {"text_column": s.text_column}
-        for i, (name, s) in enumerate(config.sources.items())
+        for i, (name, s) in enumerate(config.read_sources.items())
     ]
 
 

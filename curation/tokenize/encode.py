@@ -119,6 +119,11 @@ def _end_of_text(name: str, folder: Path, vocabulary: dict[str, int]) -> int:
     )
 
 
+def token_id(folder: TokenizerFolder, token: str) -> int | None:
+    """The id of a token of the tokenizer by its text, None where it has none."""
+    return _load(str(Path(folder.path) / "tokenizer.json"), folder.sha256).token_to_id(token)
+
+
 @cache
 def _kernels(file: str, sha256: str) -> Encoder | str:
     """The encoder that stands in for the tokenizer in `file`, or why none does."""
@@ -141,7 +146,7 @@ def why_slow(folder: TokenizerFolder) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _batches(texts: pa.LargeStringArray, num_bytes: int) -> Iterator[pa.LargeStringArray]:
+def batches(texts: pa.LargeStringArray, num_bytes: int) -> Iterator[pa.LargeStringArray]:
     """Slices of at most `num_bytes` of text, and of at least one document."""
     offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
     start = 0
@@ -162,7 +167,7 @@ def encode(folder: TokenizerFolder, texts: pa.LargeStringArray) -> Iterator[tupl
     if isinstance(kernels, str):
         yield from _encode_slowly(tokenizer, folder, texts)
         return
-    for batch in _batches(texts, KERNEL_BATCH_BYTES):
+    for batch in batches(texts, KERNEL_BATCH_BYTES):
         reserved = kernels.reserved(batch)
         cuts = [0, *(np.flatnonzero(np.diff(reserved)) + 1).tolist(), len(batch)]
         for start, stop in pairwise(cuts):
@@ -176,7 +181,7 @@ def encode(folder: TokenizerFolder, texts: pa.LargeStringArray) -> Iterator[tupl
 def _encode_slowly(
     tokenizer: Tokenizer, folder: TokenizerFolder, texts: pa.LargeStringArray
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for batch in _batches(texts, BATCH_BYTES):
+    for batch in batches(texts, BATCH_BYTES):
         ids: list[int] = []
         ends = []
         for encoding in tokenizer.encode_batch_fast(batch.to_pylist(), add_special_tokens=False):

@@ -12,8 +12,8 @@ import pyarrow as pa
 from midmix.artifact import load_manifest
 from midmix.curation.tokenize.exchange import Exchange, Records
 from midmix.curation.tokenize.groups import Group
-from midmix.curation.tokenize.megatron import write_index
 from midmix.curation.tokenize.shuffle import num_shards
+from midmix.megatron_index import write_index
 from midmix.tables import TOKEN_PARTS, TOKENS
 from midmix.task import Output
 

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ from midmix.columns import groups_of
 from midmix.config import Config
 from midmix.curation.decide.sql import judged_schema
 from midmix.curation.tokenize.domains import Domain, check_name, parse_domains
-from midmix.curation.tokenize.encode import TokenizerFolder, encode, open_folder, why_slow
+from midmix.curation.tokenize.encode import TokenizerFolder, open_folder, why_slow
 from midmix.curation.tokenize.exchange import Exchange
+from midmix.curation.tokenize.fill_in_middle import NEEDS, FillInMiddle, encode_documents, open_fill_in_middle
 from midmix.curation.tokenize.groups import scatter
 from midmix.curation.tokenize.shards import TokenFiles, token_file_name, write_shards
 from midmix.errors import StepError
@@ -31,6 +33,13 @@ from midmix.tables import CURATED, DOCUMENTS, PARTS, SOURCES, TOKEN_PARTS, TOKEN
 from midmix.task import JSON, Output, Task
 
 VERSION = 1
+
+
+class Encoding(NamedTuple):
+    """How text becomes tokens."""
+
+    folder: TokenizerFolder
+    fim: FillInMiddle | None
 
 
 def run(context: Context) -> None:
@@ -63,8 +72,13 @@ def encode_parts(context: Context) -> dict[str, JSON]:
     for name, folder in folders.items():
         if reason := why_slow(folder):
             context.say(f"tokenizers.{name}: {reason}; the library itself encodes, at a twentieth of the speed")
-    tokenizers = {name: folder.settings() for name, folder in folders.items()}
-    context.per_part(encode_part, writes=(TOKEN_PARTS,), units=tokenizers, reads=(CURATED,), extra=folders)
+    fim = open_fill_in_middle(config, folders)
+    tokenizers: dict[str, JSON] = {
+        name: folder.settings() | ({"fim": fim[name].settings()} if name in fim else {})
+        for name, folder in folders.items()
+    }
+    extra = {name: Encoding(folder, fim.get(name)) for name, folder in folders.items()}
+    context.per_part(encode_part, writes=(TOKEN_PARTS,), units=tokenizers, reads=(CURATED,), extra=extra)
     return tokenizers
 
 
@@ -77,7 +91,7 @@ def check_domains(config: Config) -> tuple[Domain, ...]:
 
 def encode_part(task: Task, output: Output) -> None:
     """Write the token ids of the part's kept documents, for each tokenizer that is to be done."""
-    folders: dict[str, TokenizerFolder] = task.extra
+    encodings: dict[str, Encoding] = task.extra
     files = task.inputs[CURATED.name]
     columns = ["doc", "source", "num_bytes"]
     empty = CURATED.schema().empty_table().select(columns)
@@ -85,7 +99,7 @@ def encode_part(task: Task, output: Output) -> None:
     lengths: list[npt.NDArray[np.int32]] = []
     for name in task.units:
         lengths.clear()
-        write = partial(_write_tokens, files=files, folder=folders[name], lengths=lengths)
+        write = partial(_write_tokens, files=files, encoding=encodings[name], lengths=lengths)
         output.attach(TOKEN_PARTS, token_file_name(task.item, name), write, unit=name)
         output.table(TOKEN_PARTS, _token_parts(name, documents, lengths), unit=name)
         output.read_text(int(documents.column("num_bytes").to_numpy().sum()))
@@ -93,14 +107,13 @@ def encode_part(task: Task, output: Output) -> None:
         output.count(documents.column("source")[0].as_py(), documents.num_rows, documents.num_rows)
 
 
-def _write_tokens(
-    path: Path, files: Sequence[Path], folder: TokenizerFolder, lengths: list[npt.NDArray[np.int32]]
-) -> None:
+def _write_tokens(path: Path, files: Sequence[Path], encoding: Encoding, lengths: list[npt.NDArray[np.int32]]) -> None:
     """Write the raw token file of a part to `path`; tokens per document are appended to `lengths`."""
+    columns = ["text"] if encoding.fim is None else list(NEEDS)
     with path.open("wb") as stream:
         for file in files:
-            for batch in pq.ParquetFile(file).iter_batches(columns=["text"], use_threads=False):
-                for tokens, per_document in encode(folder, batch.column(0)):
+            for batch in pq.ParquetFile(file).iter_batches(columns=columns, use_threads=False):
+                for tokens, per_document in encode_documents(encoding.folder, encoding.fim, batch):
                     stream.write(tokens.data)
                     lengths.append(per_document)
 

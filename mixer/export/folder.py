@@ -1,39 +1,21 @@
-"""One trainer's folder: what it will hold, `EXPORT.json` about it, and the writing, all or nothing."""
+"""One trainer's folder on disk: written whole or not at all, with `EXPORT.json` about every file in it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from midmix.artifact import sha256_of
 from midmix.errors import InputError
+from midmix.mixer.export.exporter import Export, stage_facts
 from midmix.mixer.plan.files import link_or_copy
 from midmix.mixer.plan.manifest import Plan
-from midmix.mixer.plan.models import Stage, TokenFile
 
 RECORD = "EXPORT.json"
-
-
-@dataclass(frozen=True)
-class Export:
-    """A trainer's folder before it is written. Paths are relative to it, with `/`.
-
-    `texts` are files by content, `links` token files of the run by the path that they get here. `lost` says what the
-    trainer cannot express, `notes` what to watch for in this plan.
-    """
-
-    target: str
-    target_version: str
-    unit_conversion: str
-    texts: dict[str, str]
-    links: dict[str, TokenFile]
-    lost: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -45,90 +27,57 @@ class Written:
     sha256: str
 
 
-@dataclass(frozen=True)
-class Part:
-    """What one stage brings: files by content, token files by path, and notes; paths are relative to its folder."""
-
-    texts: dict[str, str]
-    links: dict[str, TokenFile]
-    notes: tuple[str, ...] = ()
-
-
-def stage_folder(plan: Plan, stage: Stage) -> str:
-    """Where a stage's files lie in the trainer's folder: in it where the plan has one stage, else in one of its name."""
-    return "" if len(plan.stages) == 1 else f"{stage.id}/"
-
-
-def stage_parts(plan: Plan, root: str, make: Callable[[Plan, Stage, str], Part]) -> Part:
-    """The parts of all stages as one. `make` gets the plan, a stage and the root that its paths stand under."""
-    texts: dict[str, str] = {}
-    links: dict[str, TokenFile] = {}
-    notes: list[str] = []
-    for stage in plan.stages:
-        folder = stage_folder(plan, stage)
-        part = make(plan, stage, f"{root}/{folder}".rstrip("/") if root else "")
-        texts |= {folder + path: text for path, text in part.texts.items()}
-        links |= {folder + path: file for path, file in part.links.items()}
-        notes += [f"stage {stage.id}: {note}" if folder else note for note in part.notes]
-    return Part(texts, links, tuple(notes))
-
-
-def stage_facts(plan: Plan) -> dict[str, Any]:
-    """What `EXPORT.json` says of every stage, in the order in which they are trained."""
-    return {
-        "stages": [
-            {
-                "stage": stage.id,
-                "folder": stage_folder(plan, stage) or ".",
-                "sequences": {share.domain: share.sequences for share in stage.mixture},
-            }
-            for stage in plan.stages
-        ]
-    }
-
-
-def record_of(export: Export, plan: Plan) -> str:
-    """`EXPORT.json`: the target, the plan's hash, every other file with its hash, and what is lost."""
-    files = {w.file: {"bytes": w.bytes, "sha256": w.sha256} for w in _listed(export)}
-    value = {
-        "target": export.target,
-        "target_version": export.target_version,
-        "plan_hash": f"sha256:{plan.hash}",
-        "unit_conversion": export.unit_conversion,
-        "what_is_lost": list(export.lost),
-        "notes": list(export.notes),
-        "files": files,
-        **export.facts,
-    }
-    return json_text(value)
-
-
-def written_files(export: Export, plan: Plan) -> list[Written]:
-    """Every file of the folder, `EXPORT.json` included, sorted by path."""
-    record = record_of(export, plan).encode()
-    own = Written(RECORD, len(record), hashlib.sha256(record).hexdigest())
-    return sorted([*_listed(export), own], key=lambda w: w.file)
-
-
-def write_folder(export: Export, plan: Plan, destination: Path, token_files: Mapping[str, Path], scratch: Path) -> None:
+def write_folder(
+    export: Export, plan: Plan, destination: Path, token_files: Mapping[str, Path], scratch: Path
+) -> list[Written]:
     """Write the folder beside its place and then put it there, so that no half of it is ever seen.
 
-    Token files are hard-linked, or copied where the file systems differ. What stood at `destination` is replaced:
-    see `check_replaceable`.
+    Returns its files, sorted by path. Token files are hard-linked, or copied where the file systems differ. What stood
+    at `destination` is replaced: see `check_replaceable`.
     """
     shutil.rmtree(scratch, ignore_errors=True)
-    for path, content in {**export.texts, RECORD: record_of(export, plan)}.items():
-        target = scratch / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(content.encode())
+    try:
+        written = _fill(export, plan, scratch, token_files)
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        if destination.exists():
+            shutil.rmtree(destination)
+        scratch.rename(destination)
+    except BaseException:
+        shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    return written
+
+
+def _fill(export: Export, plan: Plan, folder: Path, token_files: Mapping[str, Path]) -> list[Written]:
+    files = [_write(folder, path, text) for path, text in export.texts.items()]
     for path, file in export.links.items():
-        target = scratch / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        link_or_copy(token_files[file.name], target)
-    destination.parent.mkdir(parents=True, exist_ok=True)
-    if destination.exists():
-        shutil.rmtree(destination)
-    scratch.rename(destination)
+        link_or_copy(token_files[file.name], _place(folder, path))
+        files.append(Written(path, file.bytes, file.sha256))
+    for part, writer in export.writers:
+        target = folder / part
+        target.mkdir(parents=True, exist_ok=True)
+        for name in writer(target, token_files):
+            files.append(Written(part + name, (target / name).stat().st_size, sha256_of(target / name)))
+    files.sort(key=lambda written: written.file)
+    files.append(_write(folder, RECORD, record_of(export, plan, files)))
+    return sorted(files, key=lambda written: written.file)
+
+
+def record_of(export: Export, plan: Plan, files: list[Written]) -> str:
+    """`EXPORT.json`: the target, the plan's hash, what is lost, and every other file with its hash."""
+    return json_text(
+        {
+            "target": export.exporter.target,
+            "target_version": export.exporter.target_version,
+            "plan_hash": f"sha256:{plan.hash}",
+            "tokenizer": plan.tokenizer.model_dump(mode="json"),
+            "unit_conversion": export.exporter.unit_conversion,
+            "what_is_lost": list(export.exporter.lost),
+            "notes": list(export.notes),
+            "stages": stage_facts(plan),
+            "files": {written.file: {"bytes": written.bytes, "sha256": written.sha256} for written in files},
+        }
+    )
 
 
 def json_text(value: object) -> str:
@@ -144,10 +93,13 @@ def check_replaceable(destination: Path) -> None:
         raise InputError(f"{destination}: holds files that no export wrote (no {RECORD}). Name an empty or new folder.")
 
 
-def _listed(export: Export) -> list[Written]:
-    texts = [
-        Written(path, len(content.encode()), hashlib.sha256(content.encode()).hexdigest())
-        for path, content in export.texts.items()
-    ]
-    links = [Written(path, file.bytes, file.sha256) for path, file in export.links.items()]
-    return sorted(texts + links, key=lambda w: w.file)
+def _write(folder: Path, path: str, text: str) -> Written:
+    content = text.encode()
+    _place(folder, path).write_bytes(content)
+    return Written(path, len(content), hashlib.sha256(content).hexdigest())
+
+
+def _place(folder: Path, path: str) -> Path:
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target

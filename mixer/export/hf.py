@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
-from midmix.mixer.export.folder import Export, Part, json_text, stage_facts, stage_parts
-from midmix.mixer.export.readback import StageRead
+from midmix.mixer.export.drawn import stage_settings
+from midmix.mixer.export.exporter import Exporter, Part
+from midmix.mixer.export.folder import json_text
+from midmix.mixer.export.readback import StageRead, from_settings
 from midmix.mixer.plan.allocate import available_sequences
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Domain, Shard, Stage, TokenFile
 
-TARGET_VERSION = "5.2.0"
 LOST = (
     "the label of a sequence's last token: rows have sequence_length tokens and models shift labels inside",
     "caps on epochs: written out as rows; nothing stops a trainer from a second pass over the dataset",
@@ -26,22 +27,8 @@ LOST = (
 )
 
 
-def export(plan: Plan, root: str) -> Export:
-    """The folder for Hugging Face datasets. Its paths are always relative to it: `load.py` finds its own folder."""
-    part = stage_parts(plan, root, _stage)
-    return Export(
-        target="datasets",
-        target_version=TARGET_VERSION,
-        unit_conversion="one row = one packed sequence; a shard stands with the number of rows drawn from it",
-        texts=part.texts,
-        links=part.links,
-        lost=LOST,
-        notes=part.notes,
-        facts=stage_facts(plan),
-    )
-
-
-def _stage(plan: Plan, stage: Stage, root: str) -> Part:
+def linked_mixture(plan: Plan, stage: Stage) -> tuple[dict[str, Any], dict[str, TokenFile]]:
+    """`mixture.json` of a loader over the token files as they are (see `hf_load`), and the files by their paths."""
     links: dict[str, TokenFile] = {}
     train = [
         _entry(plan.domain(share.domain), shard, "train", draw.sequences, draw.available, links)
@@ -54,20 +41,13 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
         for shard in domain.heldout
         if (whole := available_sequences(shard.tokens, stage.sequence_length))
     ]
-    mixture = {
-        "sequence_length": stage.sequence_length,
-        "dtype": plan.tokenizer.dtype,
-        "seed": stage.seed,
-        "global_batch_sequences": stage.global_batch_sequences,
-        "document_mask": stage.packing.document_mask,
-        "learning_rate": stage.learning_rate.model_dump(mode="json", exclude_none=True),
-        "rope": stage.rope.model_dump(mode="json") if stage.rope else None,
-        "sequences": {share.domain: share.sequences for share in stage.mixture},
-        "splits": {"train": train, "heldout": heldout},
-    }
+    return stage_settings(plan, stage) | {"splits": {"train": train, "heldout": heldout}}, links
+
+
+def _stage(plan: Plan, stage: Stage, root: str) -> Part:
+    mixture, links = linked_mixture(plan, stage)
     texts = {
         "mixture.json": json_text(mixture),
-        "load.py": Path(__file__).with_name("hf_load.py").read_text(encoding="utf-8"),
         "README.md": _readme(plan, stage),
     }
     notes = ("attention stops at no end of a document: rows hold no mask",) if stage.packing.document_mask else ()
@@ -77,16 +57,11 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
 def read_back(folder: Mapping[str, str]) -> StageRead:
     """A stage as its file in the folder has it: rows drawn from each token file."""
     mixture = json.loads(folder["mixture.json"])
-    train = mixture["splits"]["train"]
-    return StageRead(
-        sequence_length=mixture["sequence_length"],
-        global_batch_sequences=mixture["global_batch_sequences"],
-        sequences=sum(entry["sequences"] for entry in train),
-        seed=mixture["seed"],
-        start=mixture["learning_rate"]["start"],
-        end=mixture["learning_rate"]["end"],
-        draws={(e["domain"], int(e["tokens"].rsplit("-", 1)[1].split(".")[0])): e["sequences"] for e in train},
-    )
+    draws = {
+        (entry["domain"], int(entry["tokens"].rsplit("-", 1)[1].split(".")[0])): entry["sequences"]
+        for entry in mixture["splits"]["train"]
+    }
+    return from_settings(mixture, draws)
 
 
 def _entry(
@@ -109,3 +84,14 @@ Every row is {stage.sequence_length} tokens; train it for one epoch, in order. T
 stretch of it holds the planned shares. With `transformers.Trainer` use `remove_unused_columns=False` and
 `DataCollatorForLanguageModeling(tokenizer, mlm=False)`. `rows(".")` yields the same without datasets. Plan {plan.hash}.
 """
+
+
+HF = Exporter(
+    target="datasets",
+    target_version="5.2.0",
+    unit_conversion="one row = one packed sequence; a shard stands with the number of rows drawn from it",
+    lost=LOST,
+    stage=_stage,
+    read_back=read_back,
+    scripts={"load.py": "hf_load.py"},
+)

@@ -12,7 +12,8 @@ import re
 from collections.abc import Mapping
 
 from midmix.errors import InputError
-from midmix.mixer.export.folder import Export, Part, json_text, stage_facts, stage_parts
+from midmix.mixer.export.exporter import Exporter, Part
+from midmix.mixer.export.folder import json_text
 from midmix.mixer.export.megatron_arguments import launch_arguments
 from midmix.mixer.export.readback import StageRead
 from midmix.mixer.plan.allocate import available_sequences
@@ -20,7 +21,6 @@ from midmix.mixer.plan.checks import is_number
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Domain, Shard, Stage, TokenFile
 
-TARGET_VERSION = "0.16.1"
 MAX_DATASETS = 32_766  # BlendedDataset keeps their numbers in int16
 # Beyond this many samples the rounding of Megatron's float64 shares may reach one sample.
 MAX_EXACT_SAMPLES = 50_000_000
@@ -31,24 +31,6 @@ LOST = (
     "tokenizer identity: not checked by Megatron",
     "intervals, evidence, provenance",
 )
-
-
-def export(plan: Plan, root: str) -> Export:
-    """The folder for Megatron. `root` is put before every prefix: "" for relative ones, else an absolute folder.
-
-    Raises InputError when the plan does not fit Megatron.
-    """
-    part = stage_parts(plan, root, _stage)
-    return Export(
-        target="megatron-core",
-        target_version=TARGET_VERSION,
-        unit_conversion="weight = sequences drawn from the shard; one sample is one sequence (and a label token)",
-        texts=part.texts,
-        links=part.links,
-        lost=LOST,
-        notes=part.notes,
-        facts=stage_facts(plan),
-    )
 
 
 def _stage(plan: Plan, stage: Stage, root: str) -> Part:
@@ -156,3 +138,14 @@ Weights in `blend.json` count sequences of {stage.sequence_length} tokens drawn 
 {stage.sequences}, which is `--train-samples`. Launch arguments are in `arguments.txt`, hashes and what Megatron cannot
 express in `EXPORT.json`. Plan {plan.hash}.
 """
+
+
+MEGATRON = Exporter(
+    target="megatron-core",
+    target_version="0.16.1",
+    unit_conversion="weight = sequences drawn from the shard; one sample is one sequence (and a label token)",
+    lost=LOST,
+    stage=_stage,
+    read_back=read_back,
+    scripts={"load.py": "megatron_load.py"},
+)

@@ -13,16 +13,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
-from pathlib import Path
 
 import yaml
 
-from midmix.mixer.export.folder import Export, Part, json_text, stage_facts, stage_parts
+from midmix.mixer.export.exporter import Exporter, Part
+from midmix.mixer.export.folder import json_text
 from midmix.mixer.export.readback import StageRead
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import LearningRate, Share, Stage, TokenFile
 
-TARGET_VERSION = "3.0.0"
 RATIO_DIGITS = 15
 DTYPES = {"uint16": "uint16", "int32": "uint32"}  # the same bits: ids are below 2^31
 SMALL_SHARD_SEQUENCES = 100
@@ -33,28 +32,12 @@ LOST = (
 )
 
 
-def export(plan: Plan, root: str) -> Export:
-    """The folder for OLMo-core. `root` is put before every path: "" for relative ones, else an absolute folder."""
-    part = stage_parts(plan, root, _stage)
-    return Export(
-        target="ai2-olmo-core",
-        target_version=TARGET_VERSION,
-        unit_conversion="target_ratio = sequences of the entry / of the stage; an entry is one pass over a file",
-        texts=part.texts,
-        links=part.links,
-        lost=LOST,
-        notes=part.notes,
-        facts=stage_facts(plan),
-    )
-
-
 def _stage(plan: Plan, stage: Stage, root: str) -> Part:
     links: dict[str, TokenFile] = {}
     entries = [entry for share in stage.mixture for entry in _entries(plan, share, stage, root, links)]
     texts = {
         "mixture.yaml": _mixture(entries),
         "dataset.json": _dataset(plan, stage, root, entries, links),
-        "load.py": Path(__file__).with_name("olmo_core_load.py").read_text(encoding="utf-8"),
         "README.md": _readme(plan, stage),
     }
     return Part(texts, links, tuple(_small(plan, stage)))
@@ -192,3 +175,14 @@ def _rope(stage: Stage) -> str:
     elif rope.factor is not None:
         words += f", scaling {rope.scaling} by {rope.factor:g} from {rope.original_length} positions"
     return f"{words}. "
+
+
+OLMO_CORE = Exporter(
+    target="ai2-olmo-core",
+    target_version="3.0.0",
+    unit_conversion="target_ratio = sequences of the entry / of the stage; an entry is one pass over a file",
+    lost=LOST,
+    stage=_stage,
+    read_back=read_back,
+    scripts={"load.py": "olmo_core_load.py"},
+)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+DISTRIBUTION = "ai2-olmo-core"
 
 
 def load_config(work_dir: str, folder: Path = HERE) -> Any:
@@ -43,25 +45,42 @@ def load_config(work_dir: str, folder: Path = HERE) -> Any:
     )
 
 
-def count_sequences(dataset: Any, folder: Path = HERE) -> dict[str, int]:
-    """Sequences that the built dataset draws from each domain; the plan's are in `dataset.json`."""
+def domains(dataset: Any, folder: Path = HERE) -> list[tuple[str, int, int]]:
+    """Domain, first and past-the-last sequence of every entry of the mixture in the dataset."""
     settings = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
-    entries = list(settings["sources"])
-    ends = [end - start for start, end in dataset.offsets]
-    if len(ends) != len(entries):
-        raise ValueError(f"OLMo-core built {len(ends)} sources, {len(entries)} are in the mixture")
+    names = [entry.rsplit(".", 2)[0] for entry in settings["sources"]]
+    if len(dataset.offsets) != len(names):
+        raise ValueError(f"OLMo-core built {len(dataset.offsets)} sources, {len(names)} are in the mixture")
+    return [(name, start, end) for name, (start, end) in zip(names, dataset.offsets, strict=True)]
+
+
+def count(work_dir: str) -> dict[str, int]:
+    """Sequences that the built dataset draws from each domain; the plan's are in `dataset.json`."""
     counts: Counter[str] = Counter()
-    for entry, count in zip(entries, ends, strict=True):
-        counts[entry.rsplit(".", 2)[0]] += count
+    for domain, start, end in domains(prepared(work_dir)):
+        counts[domain] += end - start
     return dict(counts)
+
+
+def sequences(work_dir: str) -> Iterator[tuple[str, Any]]:
+    """Domain and token ids of every sequence of the dataset; the data loader orders them anew by the seed."""
+    dataset = prepared(work_dir)
+    for domain, start, end in domains(dataset):
+        for number in range(start, end):
+            yield domain, dataset[number]["input_ids"].numpy()
+
+
+def prepared(work_dir: str) -> Any:
+    """The built dataset, its indices written to `work_dir`."""
+    dataset = load_config(work_dir).build()
+    dataset.prepare()
+    return dataset
 
 
 def main() -> int:
     """Build the dataset, print planned and built sequences per domain; 1 when they differ."""
-    dataset = load_config(sys.argv[1]).build()
-    dataset.prepare()
     planned = json.loads((HERE / "dataset.json").read_text(encoding="utf-8"))["sequences"]
-    built = count_sequences(dataset)
+    built = count(sys.argv[1])
     sys.stdout.write(json.dumps({"planned": planned, "built": built}) + "\n")
     return 0 if built == planned else 1
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from midmix.errors import InputError
 from midmix.mixer.plan.models import Stage
@@ -20,6 +22,19 @@ class StageRead:
     start: float
     end: float
     draws: Mapping[tuple[str, int], int]
+
+
+def from_settings(settings: Mapping[str, Any], draws: Mapping[tuple[str, int], int]) -> StageRead:
+    """A stage by what `drawn.stage_settings` wrote of it, and what its files draw."""
+    return StageRead(
+        sequence_length=settings["sequence_length"],
+        global_batch_sequences=settings["global_batch_sequences"],
+        sequences=sum(draws.values()),
+        seed=settings["seed"],
+        start=settings["learning_rate"]["start"],
+        end=settings["learning_rate"]["end"],
+        draws=draws,
+    )
 
 
 def expected(stage: Stage) -> StageRead:
@@ -41,9 +56,13 @@ def expected(stage: Stage) -> StageRead:
 
 
 def check(stage: Stage, read: StageRead, trainer: str) -> None:
-    """Raise InputError, with both values, where what a trainer would read is not the plan."""
+    """Raise InputError, with both values, where what a trainer would read is not the plan.
+
+    Rates may differ by their last digits: some trainers have the end of a decay as a share of its start.
+    """
     planned = expected(stage)
     for field in planned.__dataclass_fields__:
         got, wanted = getattr(read, field), getattr(planned, field)
-        if got != wanted:
+        same = math.isclose(got, wanted, rel_tol=1e-12) if field in ("start", "end") else got == wanted
+        if not same:
             raise InputError(f"{trainer}, stage {stage.id}: its files say {field} {got!r}, the plan {wanted!r}")

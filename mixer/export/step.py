@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from midmix.mixer.export.trainers import describe, export_plan, read_plan
+from midmix.mixer.export.trainers import export_plan
 from midmix.step import Context
 from midmix.tables import EXPORTS, PLAN, TOKENS
 from midmix.task import Output, Task
 
 __all__ = ["VERSION", "export_plan", "run"]
 
-VERSION = 1
+VERSION = 2
 FOLDER = "export"
 
 
@@ -32,14 +32,13 @@ def run(context: Context) -> None:
 def write_exports(task: Task, output: Output) -> None:
     """Write the folders, then EXPORTS."""
     trainers: list[str] = task.settings["trainers"]
-    files = describe(read_plan(task.folder), trainers)
     destination = task.folder / FOLDER
-    export_plan(task.folder, trainers, destination, absolute=False)
+    folders = export_plan(task.folder, trainers, destination, absolute=False)
     _remove_others(destination, set(trainers))
     rows = [
-        {"trainer": trainer, "file": written.file, "bytes": written.bytes, "sha256": written.sha256}
-        for trainer in trainers
-        for written in files[trainer]
+        {"trainer": folder.name, "file": written.file, "bytes": written.bytes, "sha256": written.sha256}
+        for folder, files in folders.items()
+        for written in files
     ]
     output.table(EXPORTS, pa.Table.from_pylist(rows, schema=EXPORTS.schema()))
 

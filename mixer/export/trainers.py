@@ -2,76 +2,86 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from midmix.artifact import Attachment, load_manifest
 from midmix.errors import ConfigError, InputError
-from midmix.mixer.export import hf, megatron, olmo_core
-from midmix.mixer.export.folder import (
-    Export,
-    Written,
-    check_replaceable,
-    stage_folder,
-    write_folder,
-    written_files,
-)
-from midmix.mixer.export.readback import StageRead, check
+from midmix.mixer.export.exporter import Export, Exporter, make_folder, stage_folder
+from midmix.mixer.export.folder import Written, check_replaceable, write_folder
+from midmix.mixer.export.hf import HF
+from midmix.mixer.export.levanter import LEVANTER
+from midmix.mixer.export.litdata import LITDATA
+from midmix.mixer.export.materialise import MATERIALISED, PARQUET
+from midmix.mixer.export.maxtext import MAXTEXT
+from midmix.mixer.export.megatron import MEGATRON
+from midmix.mixer.export.mosaicml import MOSAICML
+from midmix.mixer.export.nanotron import NANOTRON
+from midmix.mixer.export.olmo_core import OLMO_CORE
+from midmix.mixer.export.readback import check
+from midmix.mixer.export.torchtitan import TORCHTITAN
 from midmix.mixer.plan.manifest import Plan, parse_plan
 from midmix.mixer.plan.step import PLAN_FILE
 from midmix.tables import PLAN, TOKENS
 
-
-@dataclass(frozen=True)
-class Trainer:
-    """How a plan is put into a trainer's files, and how one stage of it is read back from them."""
-
-    export: Callable[[Plan, str], Export]
-    read_back: Callable[[Mapping[str, str]], StageRead]
-
-
-TRAINERS: dict[str, Trainer] = {
-    "megatron": Trainer(megatron.export, megatron.read_back),
-    "olmo-core": Trainer(olmo_core.export, olmo_core.read_back),
-    "hf": Trainer(hf.export, hf.read_back),
+TRAINERS: dict[str, Exporter] = {
+    "megatron": MEGATRON,
+    "olmo-core": OLMO_CORE,
+    "hf": HF,
+    "mosaicml": MOSAICML,
+    "litdata": LITDATA,
+    "nanotron": NANOTRON,
+    "levanter": LEVANTER,
+    "maxtext": MAXTEXT,
+    "torchtitan": TORCHTITAN,
+    "materialised": MATERIALISED,
+    "parquet": PARQUET,
 }
 
 
-def export_plan(run_folder: Path, trainers: Sequence[str], destination: Path, *, absolute: bool) -> list[Path]:
-    """Write the run's plan for each trainer to `destination/<trainer>`; returns those folders.
+def export_plan(
+    run_folder: Path, trainers: Sequence[str], destination: Path, *, absolute: bool
+) -> dict[Path, list[Written]]:
+    """Write the run's plan for each trainer to `destination/<trainer>`; returns those folders with their files.
 
     Token files are hard-linked, or copied to another file system. Paths in the files are absolute or, so that the
     same plan gives the same bytes anywhere, relative to the trainer's folder. Nothing is written unless everything
     can be. Raises ConfigError for an unknown trainer, InputError when plan and token files do not fit.
     """
     plan = read_plan(run_folder)
-    trainers = list(dict.fromkeys(trainers))
-    folders = [destination / name for name in trainers]
-    exports = [
-        make_export(name, plan, str(folder.resolve()) if absolute else "")
-        for name, folder in zip(trainers, folders, strict=True)
-    ]
+    folders = {name: destination / name for name in dict.fromkeys(trainers)}
+    exports = {
+        name: make_export(name, plan, str(folder.resolve()) if absolute else "") for name, folder in folders.items()
+    }
     attached = (*load_manifest(run_folder, TOKENS.name).attached, *load_manifest(run_folder, PLAN.name).attached)
     token_files = locate_token_files(plan, attached, run_folder)
-    for folder in folders:
+    for name, folder in folders.items():
+        check_needs(name)
         check_replaceable(folder)
-    for export, folder in zip(exports, folders, strict=True):
-        write_folder(export, plan, folder, token_files, folder.with_name(f".{folder.name}-{os.getpid()}"))
-    return folders
+    return {
+        folder: write_folder(
+            exports[name], plan, folder, token_files, folder.with_name(f".{folder.name}-{os.getpid()}")
+        )
+        for name, folder in folders.items()
+    }
 
 
-def describe(plan: Plan, trainers: Sequence[str]) -> dict[str, list[Written]]:
-    """Files of each trainer's folder with relative paths, before anything is written."""
-    return {name: written_files(make_export(name, plan, ""), plan) for name in trainers}
+def check_needs(name: str) -> None:
+    """Raise ConfigError where the library that writes a trainer's files is not installed."""
+    needs = TRAINERS[name].needs
+    if needs and importlib.util.find_spec(needs[0]) is None:
+        raise ConfigError(
+            f"{name}: its files are written by {needs[1]}, which is not installed: pip install {needs[1]}"
+        )
 
 
 def make_export(name: str, plan: Plan, root: str) -> Export:
     """A trainer's folder, its files read back and found to be the plan. Raises ConfigError, InputError."""
     if name not in TRAINERS:
         raise ConfigError(f"got trainer {name!r}, expected some of {', '.join(TRAINERS)}")
-    export = TRAINERS[name].export(plan, root)
+    export = make_folder(TRAINERS[name], plan, root)
     for stage in plan.stages:
         folder = stage_folder(plan, stage)
         files = {path.removeprefix(folder): text for path, text in export.texts.items() if path.startswith(folder)}

@@ -39,7 +39,7 @@ class Request:
     setting: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Drawn:
     """Sequences drawn from one piece, of `available` that one pass gives."""
 

@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from midmix.mixer.plan.allocate import available_sequences
-from midmix.mixer.plan.models import ITEM_BYTES, Domain, EarlierStage, LengthBucket, Shard, Share, Stage
+from midmix.mixer.plan.models import ITEM_BYTES, Domain, EarlierStage, LengthBucket, Shard, Share, Stage, Tokenizer
 
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
@@ -30,6 +30,16 @@ def check_unique(what: str, names: Iterable[object]) -> None:
         if name in seen:
             raise ValueError(f"{what} {name!r} stands twice")
         seen.add(name)
+
+
+def check_tokenizer(tokenizer: Tokenizer) -> None:
+    """Raise ValueError where the token files' dtype cannot hold the tokenizer's ids."""
+    most = 1 << (16 if tokenizer.dtype == "uint16" else 31)
+    if tokenizer.vocabulary_size > most:
+        raise ValueError(
+            f"tokenizer {tokenizer.id}: {tokenizer.vocabulary_size} ids do not fit into {tokenizer.dtype}, "
+            f"which holds {most}: the token files are another tokenizer's"
+        )
 
 
 def check_domain(domain: Domain, dtype: str, buckets: Sequence[LengthBucket]) -> None:

@@ -18,6 +18,13 @@ from midmix.mixer.plan.models import EarlierStage, Seen
 
 def read_earlier(config: Config, known: Sequence[str]) -> tuple[EarlierStage, ...]:
     """The earlier stages of the config, in order; `known` are the domains of this run. Raises ConfigError."""
+    stages = declared_earlier(config)
+    check_known(stages, known)
+    return stages
+
+
+def declared_earlier(config: Config) -> tuple[EarlierStage, ...]:
+    """The same, before anything is known of the run's domains. Raises ConfigError for a file that cannot be read."""
     stages = []
     for earlier in config.earlier:
         shares: Mapping[str, Fraction]
@@ -27,8 +34,19 @@ def read_earlier(config: Config, known: Sequence[str]) -> tuple[EarlierStage, ..
             path = Path(config.resolve(earlier.file))
             shares, digest = read_shares(path, earlier), sha256_of(path)
             tokens = {name: int(share * earlier.tokens) for name, share in shares.items()}
-        stages.append(_stage(earlier, tokens, known, digest))
+        stages.append(_stage(earlier, tokens, digest))
     return tuple(stages)
+
+
+def check_known(stages: Sequence[EarlierStage], known: Sequence[str]) -> None:
+    """Raise ConfigError for what an earlier stage read that is no domain of this run and was not said to be none."""
+    for stage in stages:
+        for seen in stage.seen:
+            if seen.domain is not None and seen.domain not in known:
+                raise ConfigError(
+                    f"earlier.{stage.id}: {seen.name!r} is no domain of this run ({', '.join(known)}); map it under names "
+                    f"to one of them, or to null where this run has none of it"
+                )
 
 
 def read_shares(path: Path, earlier: Earlier) -> dict[str, Fraction]:
@@ -78,16 +96,7 @@ def _short(prefix: str) -> str:
     return Path(prefix).name.removesuffix("_text_document")
 
 
-def _stage(earlier: Earlier, tokens: Mapping[str, int], known: Sequence[str], digest: str | None) -> EarlierStage:
-    rows = []
-    for name, number in tokens.items():
-        domain = earlier.names.get(name, name)
-        if domain is not None and domain not in known:
-            raise ConfigError(
-                f"earlier.{earlier.name}: {name!r} is no domain of this run ({', '.join(known)}); map it under names "
-                f"to one of them, or to null where this run has none of it"
-            )
-        rows.append(Seen(name=name, domain=domain, tokens=number))
+def _stage(earlier: Earlier, tokens: Mapping[str, int], digest: str | None) -> EarlierStage:
     return EarlierStage(
         id=earlier.name,
         tokens=earlier.tokens,
@@ -95,5 +104,7 @@ def _stage(earlier: Earlier, tokens: Mapping[str, int], known: Sequence[str], di
         file_sha256=digest,
         learning_rate_end=earlier.learning_rate,
         global_batch_tokens=earlier.global_batch_tokens,
-        seen=tuple(rows),
+        seen=tuple(
+            Seen(name=name, domain=earlier.names.get(name, name), tokens=number) for name, number in tokens.items()
+        ),
     )

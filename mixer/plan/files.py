@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from midmix.artifact import Attachment
-from midmix.mixer.plan.indexed import write_index
+from midmix.megatron_index import write_index
 from midmix.mixer.plan.models import ITEM_BYTES, Cut, Domain, Shard, TokenFile
-from midmix.mixer.plan.pool import Lengths, Piece
-from midmix.mixer.plan.token_files import Given
+from midmix.mixer.plan.pool import Piece
+from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.simplex import I64
 from midmix.tables import PLAN
 from midmix.task import Output
@@ -53,82 +53,87 @@ def write_documents(path: Path, source: Path, dtype: str, lengths: I64, held: np
 
 
 class ShardWriter:
-    """Makes the plan's shards of one run. `paths` gives the place of each token file of tokenize by its name."""
+    """Makes the plan's shards of one run from its token shards: `pieces` are those of every domain by their numbers.
+
+    Those that are shards of tokenize as they are stay where they are; the files of all others are written at once.
+    """
 
     def __init__(
-        self,
-        output: Output,
-        dtype: str,
-        lengths: Lengths,
-        given: Mapping[str, Sequence[Given]],
-        paths: Mapping[str, Path],
+        self, output: Output, dtype: str, tokens: TokenShards, pieces: Mapping[str, Mapping[int, Piece]]
     ) -> None:
-        self.output, self.dtype, self.lengths, self.given, self.paths = output, dtype, lengths, given, paths
+        self.dtype, self.tokens, self.pieces = dtype, tokens, pieces
+        writes = {
+            name: write
+            for domain, numbered in pieces.items()
+            for number, piece in numbered.items()
+            if not piece.whole or domain in tokens.given
+            for name, write in self._files(domain, number, piece)
+        }
+        self.files = dict(zip(writes, output.attach_all(PLAN, writes), strict=True))
 
-    def domain(self, domain: Domain, pieces: Mapping[int, Piece]) -> Domain:
+    def domain(self, domain: Domain) -> Domain:
         """The domain with the plan's shards in the place of those of tokenize."""
         old = {shard.index: shard for shard in domain.shards}
         shards = tuple(
-            self._whole(old[piece.shard], piece)
-            if piece.whole
-            else self._cut(domain.id, number, piece, self._path(old[piece.shard]))
-            for number, piece in pieces.items()
+            self._whole(old[piece.shard], piece) if piece.whole else self._written(domain.id, number, piece)
+            for number, piece in self.pieces[domain.id].items()
         )
         return domain.model_copy(update={"shards": shards})
 
-    def given_shards(self, name: str, pieces: Mapping[int, Piece]) -> tuple[Shard, ...]:
+    def given_shards(self, name: str) -> tuple[Shard, ...]:
         """The shards of a domain that entered as token files."""
-        files = self.given[name]
-        return tuple(
-            self._taken(name, number, piece, files[piece.shard])
-            if piece.whole
-            else self._cut(name, number, piece, files[piece.shard].tokens_path)
-            for number, piece in pieces.items()
-        )
-
-    def _path(self, shard: Shard) -> Path:
-        return self.paths[shard.bin.name]
+        return tuple(self._written(name, number, piece) for number, piece in self.pieces[name].items())
 
     def _whole(self, shard: Shard, piece: Piece) -> Shard:
-        return shard if piece.bucket is None else shard.model_copy(update={"bucket": piece.bucket.name})
+        return shard if piece.bucket is None else replace(shard, bucket=piece.bucket.name)
 
-    def _taken(self, name: str, number: int, piece: Piece, given: Given) -> Shard:
-        stem = f"given/{name}/train-{number:05d}"
-        bin_file = self._attach(f"{stem}.bin", partial(link_or_copy, given.tokens_path))
+    def _files(self, domain: str, number: int, piece: Piece) -> Iterator[tuple[str, Callable[[Path], None]]]:
+        """Names of a shard's files, and what writes each."""
+        stem = _stem(domain, number, piece)
+        if not piece.whole:
+            yield f"{stem}.bin", partial(self._cut_tokens, domain, piece)
+            yield f"{stem}.idx", partial(self._cut_index, domain, piece)
+            return
+        given = self.tokens.given[domain][piece.shard]
+        yield f"{stem}.bin", partial(link_or_copy, given.tokens_path)
         if given.index is not None:
-            idx_file = self._attach(f"{stem}.idx", partial(link_or_copy, given.index))
+            yield f"{stem}.idx", partial(link_or_copy, given.index)
         else:
-            idx_file = self._attach(f"{stem}.idx", lambda path: write_index(path, given.lengths(), self.dtype))
-        return self._shard(number, piece, None, bin_file, idx_file)
+            yield f"{stem}.idx", lambda path: write_index(path, given.lengths(), self.dtype)
 
-    def _cut(self, domain: str, number: int, piece: Piece, source: Path) -> Shard:
-        lengths = self.lengths(domain, piece.shard)
-        held = chosen(piece, lengths)
-        stem = f"cut/{domain}/train-{number:05d}"
-        bin_file = self._attach(f"{stem}.bin", lambda path: write_documents(path, source, self.dtype, lengths, held))
-        idx_file = self._attach(f"{stem}.idx", lambda path: write_index(path, lengths[held], self.dtype))
-        bucket = piece.bucket
-        cut = Cut(
-            shard=piece.shard,
-            min_tokens=bucket.floor if bucket else 0,
-            max_tokens=bucket.ceiling if bucket else None,
-            first_document=piece.first,
-        )
-        return self._shard(number, piece, cut, bin_file, idx_file)
+    def _cut_tokens(self, domain: str, piece: Piece, path: Path) -> None:
+        lengths = self.tokens.lengths(domain, piece.shard)
+        source = self.tokens.bin_path(domain, piece.shard)
+        write_documents(path, source, self.dtype, lengths, chosen(piece, lengths))
 
-    def _shard(self, number: int, piece: Piece, cut: Cut | None, bin_file: Attachment, idx_file: Attachment) -> Shard:
-        assert bin_file.bytes == piece.tokens * ITEM_BYTES[self.dtype]
-        files = [TokenFile(name=f.name, bytes=f.bytes, sha256=f.sha256) for f in (bin_file, idx_file)]
+    def _cut_index(self, domain: str, piece: Piece, path: Path) -> None:
+        lengths = self.tokens.lengths(domain, piece.shard)
+        write_index(path, lengths[chosen(piece, lengths)], self.dtype)
+
+    def _written(self, domain: str, number: int, piece: Piece) -> Shard:
+        made = [self.files[f"{_stem(domain, number, piece)}.{suffix}"] for suffix in ("bin", "idx")]
+        assert made[0].bytes == piece.tokens * ITEM_BYTES[self.dtype]
+        bin_file, idx_file = (TokenFile(name=f.name, bytes=f.bytes, sha256=f.sha256) for f in made)
         return Shard(
             index=number,
             tokens=piece.tokens,
             documents=piece.documents,
             bucket=piece.bucket.name if piece.bucket else None,
-            cut=cut,
-            bin=files[0],
-            idx=files[1],
+            cut=None if piece.whole else _cut_of(piece),
+            bin=bin_file,
+            idx=idx_file,
         )
 
-    def _attach(self, name: str, write: Callable[[Path], None]) -> Attachment:
-        self.output.attach(PLAN, name, write)
-        return self.output.attached[-1][2]
+
+def _stem(domain: str, number: int, piece: Piece) -> str:
+    return f"{'given' if piece.whole else 'cut'}/{domain}/train-{number:05d}"
+
+
+def _cut_of(piece: Piece) -> Cut:
+    bucket = piece.bucket
+    return Cut(
+        shard=piece.shard,
+        min_tokens=bucket.floor if bucket else 0,
+        max_tokens=bucket.ceiling if bucket else None,
+        first_document=piece.first,
+    )

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from pydantic import ValidationError, model_validator
 
 from midmix.errors import InputError
+from midmix.mixer.plan.canonical import compact, indented
 from midmix.mixer.plan.checks import (
     check_buckets,
     check_disjoint,
@@ -21,6 +23,7 @@ from midmix.mixer.plan.checks import (
     check_earlier,
     check_epochs,
     check_stage,
+    check_tokenizer,
     check_unique,
 )
 from midmix.mixer.plan.continuity import check_continuity
@@ -61,6 +64,7 @@ class Plan(Model):
         check_unique("domain", (d.id for d in self.domains))
         check_unique("stage", [e.id for e in self.earlier] + [s.id for s in self.stages])
         check_unique("seed of a stage", (s.seed for s in self.stages))
+        check_tokenizer(self.tokenizer)
         check_buckets(self.length_buckets)
         for domain in self.domains:
             check_domain(domain, self.tokenizer.dtype, self.length_buckets)
@@ -75,7 +79,7 @@ class Plan(Model):
     @cached_property
     def hash(self) -> str:
         """SHA-256 of the canonical form."""
-        return _hash(_canonical(self.model_dump(mode="json")))
+        return _hash(_object(self._fields()))
 
     def domain(self, name: str) -> Domain:
         """The domain called `name`. Raises KeyError."""
@@ -96,9 +100,25 @@ class Plan(Model):
 
     def to_json(self) -> bytes:
         """The file: the canonical fields, readable, with their hash."""
-        fields = self.model_dump(mode="json")
-        fields["manifest_hash"] = f"sha256:{_hash(_canonical(fields))}"
-        return (json.dumps(fields, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+        return b"".join(self.blocks())
+
+    def blocks(self) -> Iterator[bytes]:
+        """The same in pieces: that of 100,000 shards has 64 MB."""
+        fields = self._fields()
+        fields["manifest_hash"] = compact(f"sha256:{_hash(_object(fields))}")
+        yield from indented(b"".join(_object(fields)))
+        yield b"\n"
+
+    def _fields(self) -> dict[str, bytes]:
+        """Canonical JSON of every field; of a domain or a stage at a time, since 100,000 shards are many dictionaries."""
+        fields = {}
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                fields[name] = b"[" + b",".join(compact(item.model_dump(mode="json")) for item in value) + b"]"
+            else:
+                fields[name] = compact(value.model_dump(mode="json") if isinstance(value, Model) else value)
+        return fields
 
 
 def parse_plan(text: bytes, where: str) -> Plan:
@@ -106,22 +126,30 @@ def parse_plan(text: bytes, where: str) -> Plan:
     try:
         fields = json.loads(text)
         given = fields.pop("manifest_hash")
-        content = _canonical(fields)
+        content = compact(fields)
         del fields  # 100,000 shards are some hundred megabytes of dictionaries
         plan = Plan.model_validate_json(content)
     except (ValidationError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise InputError(f"{where}: got no valid midmix plan ({error}). Run the step plan again.") from None
-    if given != f"sha256:{_hash(content)}":
+    if given != f"sha256:{_hash((content,))}":
         raise InputError(
-            f"{where}: manifest_hash is {given}, but the content hashes to sha256:{_hash(content)}: it was edited. "
+            f"{where}: manifest_hash is {given}, but the content hashes to sha256:{_hash((content,))}: it was edited. "
             f"Change the config and run the step plan again."
         )
     return plan
 
 
-def _hash(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def _hash(content: Iterable[bytes]) -> str:
+    digest = hashlib.sha256()
+    for piece in content:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
-def _canonical(fields: dict[str, Any]) -> bytes:
-    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+def _object(fields: Mapping[str, bytes]) -> Iterator[bytes]:
+    """A JSON object of fields in canonical form, in pieces."""
+    for number, (name, value) in enumerate(sorted(fields.items())):
+        yield b"," if number else b"{"
+        yield compact(name) + b":"
+        yield value
+    yield b"}"

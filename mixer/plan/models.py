@@ -5,7 +5,8 @@ Integers are the plan: sequences per stage, domain and shard; shares, tokens and
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,7 +24,18 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class TokenFile(Model):
+class Leaf:
+    """A part that a plan has hundreds of thousands of: a slotted dataclass, as closed, in 64 bytes where a Model takes 490.
+
+    It is checked where a plan is read from its file; what makes a plan makes it from counts of its own.
+    """
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenFile(Leaf):
     """A token file by the name that the run lists it under, such as `main/math/train-00000.bin`."""
 
     name: str
@@ -31,7 +43,8 @@ class TokenFile(Model):
     sha256: Digest
 
 
-class Cut(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cut(Leaf):
     """Which documents of a token shard a shard of the plan holds.
 
     `first_document` counts among the documents of `shard` that have `min_tokens` or more and fewer than `max_tokens`.
@@ -43,7 +56,8 @@ class Cut(Model):
     first_document: Count
 
 
-class Shard(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard(Leaf):
     """One `.bin` with its `.idx`: documents of one domain and split in a seeded permutation.
 
     `bucket` is the length bucket of all its documents, where the plan tells lengths apart. `cut` is None where the
@@ -135,7 +149,8 @@ class Interval(Model):
     high: float
 
 
-class Draw(Model):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw(Leaf):
     """Sequences drawn from one shard; `available` is what one pass gives. More than that is passes over again."""
 
     shard: Count

@@ -22,7 +22,7 @@ class Bucket:
     ceiling: int | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Documents that stay together: those of a token shard in one length bucket, or a run of these.
 

@@ -16,14 +16,14 @@ from midmix.mixer.design.supply import Supply, read_supply, spread_shares
 from midmix.mixer.plan.buckets import Stock, bucket_lengths, count_buckets, make_pools, stock_of
 from midmix.mixer.plan.draft import Draft, make_draft
 from midmix.mixer.plan.earlier import read_earlier
-from midmix.mixer.plan.indexed import read_lengths
 from midmix.mixer.plan.models import Domain, EarlierStage, Interval, Tokenizer
 from midmix.mixer.plan.pool import Bucket, make_buckets
 from midmix.mixer.plan.supply import make_domains, read_shards
 from midmix.mixer.plan.token_files import Given, open_token_files
+from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.plan.tokenizer import identify
 from midmix.mixer.plan.wishes import ANNEAL, Spread, make_wishes
-from midmix.mixer.simplex import I64, WEIGHT_UNITS
+from midmix.mixer.simplex import WEIGHT_UNITS
 from midmix.tables import PARTS, SOURCES, TOKENS, WEIGHTS, Table
 
 INTERVAL_LEVEL = 0.9
@@ -32,28 +32,25 @@ Inputs = Mapping[str, tuple[Path, ...]]
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan before its files: `domains` with the shards of tokenize, `given` with token files made elsewhere."""
+    """A plan before its files: `domains` with the shards of tokenize; `tokens` has those made elsewhere besides."""
 
     tokenizer: Tokenizer
     buckets: tuple[Bucket, ...]
     domains: tuple[Domain, ...]
-    given: Mapping[str, Sequence[Given]]
     stocks: tuple[Stock, ...]
     earlier: tuple[EarlierStage, ...]
     draft: Draft
-    token_paths: Mapping[str, Path]
-
-    def lengths(self, domain: str, shard: int) -> I64:
-        """Tokens of every document of a token shard, int64[documents]."""
-        return _lengths(domain, shard, self.given, self.domains, self.token_paths)
+    tokens: TokenShards
 
 
 def prepare(config: Config, folder: Path, inputs: Inputs, seed: int) -> Prepared:
     """The plan of a run in numbers. `inputs` are the files of TOKENS, WEIGHTS, PARTS and SOURCES. Raises ConfigError."""
     mixture: Mixture = config.require("mixture", "plan")
     tokenizer = identify_main(config)
-    supply, domains = _supply(config, mixture, tokenizer, folder, inputs)
+    manifest = load_manifest(folder, TOKENS.name)
+    supply, domains = read_domains(config, mixture, tokenizer, folder, manifest, inputs)
     given = open_token_files(config, tokenizer)
+    tokens = TokenShards(folder, manifest, domains, given)
     stocks = (*(stock_of(domain) for domain in domains), *(_given_stock(config, name, given[name]) for name in given))
     earlier = read_earlier(config, [stock.domain for stock in stocks])
     sections = config.stages or (ANNEAL,)
@@ -69,7 +66,6 @@ def prepare(config: Config, folder: Path, inputs: Inputs, seed: int) -> Prepared
     if buckets:
         for name, files in given.items():
             counts |= {(name, i): bucket_lengths(file.lengths(), buckets) for i, file in enumerate(files)}
-    paths = {a.name: folder / a.path for a in _tokens_manifest(folder).attached}
     draft = make_draft(
         make_pools(stocks, earlier, buckets, counts),
         buckets,
@@ -77,9 +73,9 @@ def prepare(config: Config, folder: Path, inputs: Inputs, seed: int) -> Prepared
         earlier,
         intervals=intervals,
         seed=seed,
-        lengths=lambda domain, shard: _lengths(domain, shard, given, domains, paths),
+        lengths=tokens.lengths,
     )
-    return Prepared(tokenizer, buckets, domains, given, stocks, earlier, draft, paths)
+    return Prepared(tokenizer, buckets, domains, stocks, earlier, draft, tokens)
 
 
 def identify_main(config: Config) -> Tokenizer:
@@ -120,21 +116,18 @@ def read_rows(files: tuple[Path, ...], table: Table, *columns: str) -> list[dict
     return pl.concat([pl.read_parquet(path, columns=list(columns)) for path in files]).to_dicts()
 
 
-def _supply(
-    config: Config, mixture: Mixture, tokenizer: Tokenizer, folder: Path, inputs: Inputs
+def read_domains(
+    config: Config, mixture: Mixture, tokenizer: Tokenizer, folder: Path, manifest: Manifest, inputs: Inputs
 ) -> tuple[Supply, tuple[Domain, ...]]:
+    """The run's own domains with the shards of tokenize, from TOKENS, PARTS and SOURCES. Raises ConfigError, InputError."""
     sources = read_rows(inputs[SOURCES.name], SOURCES, "source", "license", "snapshot")
     parts = read_rows(inputs[PARTS.name], PARTS, "part", "source")
     names = [row["source"] for row in sources]
     supply = read_supply(inputs[TOKENS.name], {row["part"]: row["source"] for row in parts}, names)
-    shards = read_shards(inputs[TOKENS.name], _tokens_manifest(folder), folder, tokenizer)
+    shards = read_shards(inputs[TOKENS.name], manifest, folder, tokenizer)
     declared = {row["source"]: (row["license"], row["snapshot"]) for row in sources}
     domains = make_domains(supply, shards, declared, mixture.max_epochs, mixture.spent_epochs, tuple(config.domains))
     return supply, domains
-
-
-def _tokens_manifest(folder: Path) -> Manifest:
-    return load_manifest(folder, TOKENS.name)
 
 
 def _given_stock(config: Config, name: str, files: Sequence[Given]) -> Stock:
@@ -158,16 +151,3 @@ def _spreader(supply: Supply, declared: tuple[str, ...], given: tuple[str, ...])
         return found
 
     return spread
-
-
-def _lengths(
-    domain: str,
-    shard: int,
-    given: Mapping[str, Sequence[Given]],
-    domains: Sequence[Domain],
-    paths: Mapping[str, Path],
-) -> I64:
-    if domain in given:
-        return given[domain][shard].lengths()
-    held = next(d for d in domains if d.id == domain)
-    return read_lengths(paths[next(s for s in held.shards if s.index == shard).idx.name])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 import midmix
@@ -76,66 +76,54 @@ def make_plan(task: Task, output: Output) -> None:
         earlier=prepared.earlier,
         stages=draft.stages,
         evidence=_claims(task.inputs[EVIDENCE.name]),
-        inputs={t.name: load_manifest(task.folder, t.name).digest for t in (TOKENS, WEIGHTS, EVIDENCE)},
+        inputs={TOKENS.name: prepared.tokens.manifest.digest}
+        | {t.name: load_manifest(task.folder, t.name).digest for t in (WEIGHTS, EVIDENCE)},
     )
     output.table(PLAN, plan_rows(draft))
-    output.attach(PLAN, PLAN_FILE, lambda path: _write(path, plan.to_json()))
+    output.attach(PLAN, PLAN_FILE, lambda path: _write(path, plan))
 
 
 def plan_rows(draft: Draft) -> pa.Table:
     """PLAN: every shard of every domain; those that no stage has stand with the first one, with nothing drawn."""
-    rows = []
-    for stage in draft.stages:
-        for share in stage.mixture:
-            for draw in share.draws:
-                piece = draft.shards[share.domain][draw.shard]
-                rows.append(
-                    {
-                        "stage": stage.id,
-                        "domain": share.domain,
-                        "shard": draw.shard,
-                        "bucket": piece.bucket.name if piece.bucket else None,
-                        "sequences": draw.sequences,
-                        "available": draw.available,
-                        "tokens": draw.sequences * stage.sequence_length,
-                        "weight": draw.sequences / stage.sequences,
-                        "epochs": draw.sequences / draw.available if draw.available else 0.0,
-                    }
-                )
-    return pa.Table.from_pylist(rows + _undrawn(draft, rows), schema=PLAN.schema()).sort_by(
-        [(name, "ascending") for name in PLAN.key]
-    )
-
-
-def _undrawn(draft: Draft, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    held = {(row["domain"], row["shard"]) for row in rows}
+    rows = [
+        (stage, share.domain, draw.shard, draw.sequences, draw.available)
+        for stage in draft.stages
+        for share in stage.mixture
+        for draw in share.draws
+    ]
+    held = {(domain, shard) for _, domain, shard, _, _ in rows}
     first = draft.stages[0]
-    return [
-        {
-            "stage": first.id,
-            "domain": domain,
-            "shard": number,
-            "bucket": piece.bucket.name if piece.bucket else None,
-            "sequences": 0,
-            "available": available_sequences(piece.tokens, first.sequence_length),
-            "tokens": 0,
-            "weight": 0.0,
-            "epochs": 0.0,
-        }
+    rows += [
+        (first, domain, number, 0, available_sequences(piece.tokens, first.sequence_length))
         for domain, pieces in draft.shards.items()
         for number, piece in pieces.items()
         if (domain, number) not in held
     ]
+    stages, domains, shards, *counts = zip(*rows, strict=True)
+    sequences, available = (np.array(count, dtype=np.int64) for count in counts)
+    buckets = [draft.shards[domain][shard].bucket for domain, shard in zip(domains, shards, strict=True)]
+    columns = {
+        "stage": [stage.id for stage in stages],
+        "domain": domains,
+        "shard": shards,
+        "bucket": [bucket.name if bucket else None for bucket in buckets],
+        "sequences": sequences,
+        "available": available,
+        "tokens": sequences * [stage.sequence_length for stage in stages],
+        "weight": sequences / [stage.sequences for stage in stages],
+        "epochs": sequences / np.maximum(available, 1),
+    }
+    arrays = [pa.array(columns[field.name], field.type) for field in PLAN.schema()]
+    return pa.Table.from_arrays(arrays, schema=PLAN.schema()).sort_by([(name, "ascending") for name in PLAN.key])
 
 
 def _domains(config: Config, prepared: Prepared, output: Output) -> tuple[Domain, ...]:
     """All domains with the plan's shards, sorted by name."""
-    writer = ShardWriter(output, prepared.tokenizer.dtype, prepared.lengths, prepared.given, prepared.token_paths)
-    shards = prepared.draft.shards
-    domains = [writer.domain(domain, shards[domain.id]) for domain in prepared.domains]
-    for name in prepared.given:
+    writer = ShardWriter(output, prepared.tokenizer.dtype, prepared.tokens, prepared.draft.shards)
+    domains = [writer.domain(domain) for domain in prepared.domains]
+    for name in prepared.tokens.given:
         section = config.token_files[name]
-        held = writer.given_shards(name, shards[name])
+        held = writer.given_shards(name)
         tokens = sum(shard.tokens for shard in held)
         domains.append(
             Domain(
@@ -164,5 +152,6 @@ def _claims(files: tuple[Path, ...]) -> tuple[Claim, ...]:
     return tuple(Claim.model_validate(row) for row in rows)
 
 
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
+def _write(path: Path, plan: Plan) -> None:
+    with path.open("wb") as stream:
+        stream.writelines(plan.blocks())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,8 +12,8 @@ import polars as pl
 from midmix.artifact import Attachment, Manifest
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.design.supply import DEFAULT, Supply, epochs_by_domain
-from midmix.mixer.plan.indexed import Index, last_token, read_index
-from midmix.mixer.plan.models import Domain, Shard, SourceTokens, TokenFile, Tokenizer
+from midmix.mixer.plan.indexed import index_bytes, last_token, read_index
+from midmix.mixer.plan.models import ITEM_BYTES, Domain, Shard, SourceTokens, TokenFile, Tokenizer
 
 TOKENIZER = "main"
 
@@ -20,9 +21,10 @@ TOKENIZER = "main"
 def read_shards(
     token_files: tuple[Path, ...], manifest: Manifest, folder: Path, tokenizer: Tokenizer
 ) -> dict[tuple[str, str], tuple[Shard, ...]]:
-    """Shards by (domain, split), in order, each checked: TOKENS, `.idx` and `.bin` must say the same.
+    """Shards by (domain, split), in order, each checked: TOKENS must say what the sizes of `.bin` and `.idx` say.
 
-    Raises InputError where they do not, or where the token ids cannot be those of `tokenizer`.
+    The first of each domain and split is opened: one step made them all, with one tokenizer. Raises InputError where
+    they do not agree, or where the token ids cannot be those of `tokenizer`.
     """
     attached = {a.name: a for a in manifest.attached}
     counts = (
@@ -36,12 +38,14 @@ def read_shards(
     shards: dict[tuple[str, str], list[Shard]] = defaultdict(list)
     for domain, split, number, tokens, documents in counts.iter_rows():
         stem = f"{TOKENIZER}/{domain}/{split}-{number:05d}"
-        files = [_attachment(attached, f"{stem}.{suffix}") for suffix in ("bin", "idx")]
-        index = read_index(folder / files[1].path, folder / files[0].path)
-        _check_shard(stem, index, tokens, documents, tokenizer, folder / files[0].path)
-        bin_file, idx_file = (TokenFile(name=f.name, bytes=f.bytes, sha256=f.sha256) for f in files)
+        bin_file, idx_file = (_attachment(attached, f"{stem}.{suffix}") for suffix in ("bin", "idx"))
+        if (domain, split) not in shards:
+            _check_content(stem, folder / bin_file.path, folder / idx_file.path, (tokens, documents), tokenizer)
+        _check_size(folder, bin_file, tokens * ITEM_BYTES[tokenizer.dtype], f"{tokens} tokens")
+        _check_size(folder, idx_file, index_bytes(documents), f"{documents} documents")
+        files = [TokenFile(name=f.name, bytes=f.bytes, sha256=f.sha256) for f in (bin_file, idx_file)]
         shards[domain, split].append(
-            Shard(index=number, tokens=tokens, documents=documents, bin=bin_file, idx=idx_file)
+            Shard(index=number, tokens=tokens, documents=documents, bin=files[0], idx=files[1])
         )
     return {key: tuple(found) for key, found in shards.items()}
 
@@ -107,15 +111,31 @@ def _attachment(attached: Mapping[str, Attachment], name: str) -> Attachment:
     return attached[name]
 
 
-def _check_shard(stem: str, index: Index, tokens: int, documents: int, tokenizer: Tokenizer, bin_path: Path) -> None:
-    if (index.tokens, index.documents) != (tokens, documents):
+def _check_size(folder: Path, file: Attachment, num_bytes: int, words: str) -> None:
+    """What TOKENS says of a file, what was published of it, and what lies there; it is not opened."""
+    try:
+        found = os.stat(os.path.join(folder, file.path)).st_size
+    except OSError:
+        found = -1
+    if not found == file.bytes == num_bytes:
         raise InputError(
-            f"{stem}: TOKENS counts {tokens} tokens in {documents} documents, its .idx "
+            f"{file.name}: TOKENS counts {words}, which take {num_bytes} bytes; {file.bytes} were published, "
+            f"{'the file is gone' if found < 0 else f'{found} are there'}. Run the step tokenize again."
+        )
+
+
+def _check_content(stem: str, bin_path: Path, idx_path: Path, counted: tuple[int, int], tokenizer: Tokenizer) -> None:
+    """Check one shard whole; `counted` are the tokens and documents that TOKENS has."""
+    index = read_index(idx_path, bin_path)
+    if (index.tokens, index.documents) != counted:
+        raise InputError(
+            f"{stem}: TOKENS counts {counted[0]} tokens in {counted[1]} documents, its .idx "
             f"{index.tokens} in {index.documents}. Run the step tokenize again."
         )
-    if index.dtype != tokenizer.dtype or last_token(bin_path, index.dtype) != tokenizer.eos_id:
+    last = last_token(bin_path, index.dtype)
+    if index.dtype != tokenizer.dtype or last != tokenizer.eos_id:
         raise InputError(
-            f"{stem}: holds {index.dtype} ids and ends with {last_token(bin_path, index.dtype)}; the tokenizer "
+            f"{stem}: holds {index.dtype} ids and ends with {last}; the tokenizer "
             f"{tokenizer.id} has {tokenizer.vocabulary_size} ids ({tokenizer.dtype}) and ends documents with "
             f"{tokenizer.eos_id}. Run the step tokenize with this tokenizer, or name the one that made the tokens."
         )

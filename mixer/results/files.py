@@ -18,13 +18,13 @@ from midmix.errors import InputError
 
 @dataclass(frozen=True)
 class Place:
-    """A line of a file, or a row of a parquet file, from 1."""
+    """A line of a file, or a row of a parquet file, from 1; 0 for the file as a whole."""
 
     path: Path
     line: int
 
     def __str__(self) -> str:
-        return f"{self.path}:{self.line}"
+        return f"{self.path}:{self.line}" if self.line else str(self.path)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from midmix.mixer.results.files import Place, Record, is_empty, number
@@ -21,7 +21,10 @@ FIELDS = ("name", "run", "index", "parameters", "tokens", "seed", "step", "shape
 
 @dataclass(frozen=True)
 class Result:
-    """`weights` (by domain) sum to 1; `total` is what they summed to before. `metrics` are losses at `tokens`."""
+    """`weights` (by domain) sum to 1; `total` is what they summed to before. `metrics` are losses at `tokens`.
+
+    `pools` are the parts of a domain's text that the run drew from, where it was not all.
+    """
 
     place: Place
     name: str
@@ -34,6 +37,7 @@ class Result:
     step: int
     unit: str
     metrics: Mapping[str, float]
+    pools: Mapping[str, float] = field(default_factory=dict)
 
 
 def make_result(

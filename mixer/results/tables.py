@@ -22,6 +22,7 @@ def design_rows(runs: Mapping[str, int], results: Sequence[Result], domains: Seq
             "seed": result.seed,
             "domain": domain,
             "weight": result.weights.get(domain, 0.0),
+            "pool": result.pools.get(domain),
         }
         for result in results
         for domain in domains

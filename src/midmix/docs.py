@@ -11,6 +11,8 @@ from midmix.flow import FLOW, Step
 from midmix.mixer.plan.manifest import Plan
 from midmix.tables import TABLES, Column, Table
 
+# Tables that no step writes but a command of its own.
+COMMANDS = {"realized": "`midmix results add`"}
 HEADER = "<!-- Made by `make docs` from the code. Do not edit. -->\n\n"
 
 
@@ -50,7 +52,8 @@ def _names(tables: tuple[Table, ...]) -> str:
 def _way(table: Table) -> str:
     writers = ", ".join(f"`{step.name}`" for step in FLOW if table in step.writes)
     readers = ", ".join(f"`{step.name}`" for step in FLOW if table in step.reads)
-    return f"| [{table.name}](tables.md#{table.name}) | {writers or 'the runner'} | {readers or '-'} |"
+    made = writers or COMMANDS.get(table.name, "the runner")
+    return f"| [{table.name}](tables.md#{table.name}) | {made} | {readers or '-'} |"
 
 
 def tables_page() -> str:

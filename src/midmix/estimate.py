@@ -57,7 +57,7 @@ def survey(config: Config) -> list[SourceCost]:
     from midmix.curation.ingest.files import list_files
 
     costs = []
-    for name, source in config.sources.items():
+    for name, source in config.read_sources.items():
         files = list_files(name, source, config)
         parts = rows = text = largest = 0
         bad = []

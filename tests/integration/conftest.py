@@ -5,10 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 import yaml
 
+import midmix
+from midmix.artifact import load_manifest, publish
 from midmix.demo.corpus import write_demo
+from midmix.tables import ARTEFACTS
 
 
 @pytest.fixture(scope="session")
@@ -52,3 +56,34 @@ def _write_config(corpus: Path, name: str = "test.yaml", sources: tuple[str, ...
 def write_config() -> Callable[..., Path]:
     """See `_write_config`."""
     return _write_config
+
+
+def _with_artefacts_of(run: Path, folder: Path) -> Path:
+    """A run folder that holds the frozen artefacts of another and nothing else."""
+    manifest = load_manifest(run, ARTEFACTS.name)
+    for path in [*(f.path for f in manifest.files), *(a.path for a in manifest.attached)]:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(run / path, folder / path)
+    publish(folder, manifest)
+    (folder / "state").mkdir()
+    (folder / "state" / "lock").touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def with_artefacts_of() -> Callable[[Path, Path], Path]:
+    """See `_with_artefacts_of`."""
+    return _with_artefacts_of
+
+
+def _by_place(run: Path, view: str, *columns: str) -> pl.DataFrame:
+    """Rows of a view by (source, path, row) in the place of keys; all other columns, or those named."""
+    query = f"SELECT d.source, d.path, d.row, t.* EXCLUDE (doc) FROM {view} t JOIN documents d USING (doc) ORDER BY ALL"
+    found = midmix.open(run).sql(query).pl()
+    return found.select("source", "path", "row", *columns) if columns else found
+
+
+@pytest.fixture(scope="session")
+def by_place() -> Callable[..., pl.DataFrame]:
+    """See `_by_place`."""
+    return _by_place

@@ -1,33 +1,25 @@
-"""A plan of three stages on a run: lengths, earlier training and token files count, and every loader reads its stage."""
+"""A plan of three stages on a run: lengths, earlier training and token files count; each stage has folders of its own."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
-import runpy
-import subprocess
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from token_run import random_texts, write_base, write_tokenizer, write_tokens
 
-from midmix.artifact import Manifest, attach_file, load_manifest, publish, read_table, sha256_of, write_table
+from midmix.artifact import load_manifest, read_table, sha256_of
 from midmix.cli import main
 from midmix.config import Config, parse_config
 from midmix.errors import ConfigError, InputError
 from midmix.flow import FLOW
-from midmix.mixer.export.step import export_plan
-from midmix.mixer.plan.indexed import read_index, read_lengths, write_index
+from midmix.mixer.plan.indexed import read_index, read_lengths
 from midmix.mixer.plan.manifest import Plan, parse_plan
-from midmix.mixer.plan.models import Stage
 from midmix.runner import run_steps
-from midmix.tables import EVIDENCE, PARTS, PLAN, SOURCES, TOKENS, WEIGHTS, Table
+from midmix.tables import PLAN
 
 LENGTH, LONG, BATCH = 16, 64, 4
 FLOORS = {"short": 0, "long": 48}
@@ -36,75 +28,25 @@ DOMAINS = {"code": (100, (6_000, 5_000), 500_000), "math": (200, (3_000,), 200_0
 STEPS = FLOW[[s.name for s in FLOW].index("plan") :]
 
 
-def documents(generator: np.random.Generator, first_id: int, about: int) -> list[np.ndarray[Any, Any]]:
-    lengths: list[int] = []
-    while sum(lengths) < about:
-        lengths.append(int(generator.integers(2, 96)))
-    return [np.append(generator.integers(first_id, first_id + 90, n - 1), 0).astype("<u2") for n in lengths]
-
-
-def publish_rows(folder: Path, table: Table, rows: list[dict[str, Any]], attached: tuple[Any, ...] = ()) -> None:
-    entry = write_table(folder, table, pa.Table.from_pylist(rows, schema=table.schema()), stem="all")
-    publish(folder, Manifest(table.name, (entry,), attached))
-
-
-def write_tokens(folder: Path) -> None:
-    generator = np.random.default_rng(5)
-    rows, attached, row = [], [], 0
-    for domain, (first_id, sizes, _) in DOMAINS.items():
-        for split, shard, about in [("heldout", 0, 300), *(("train", i, about) for i, about in enumerate(sizes))]:
-            texts = documents(generator, first_id, about)
-            stem = f"main/{domain}/{split}-{shard:05d}"
-            tokens, lengths = np.concatenate(texts), np.array([len(t) for t in texts])
-            attached.append(attach_file(folder, TOKENS, f"{stem}.bin", lambda p, t=tokens: p.write_bytes(t.tobytes())))
-            attached.append(
-                attach_file(folder, TOKENS, f"{stem}.idx", lambda p, n=lengths: write_index(p, n, "uint16"))
-            )
-            for offset, length in zip(np.cumsum(lengths) - lengths, lengths, strict=True):
-                key = {"tokenizer": "main", "domain": domain, "split": split, "shard": shard, "offset": int(offset)}
-                rows.append(key | {"num_tokens": int(length), "num_bytes": 4 * int(length), "doc": row})
-                row += 1
-    publish_rows(folder, TOKENS, rows, tuple(attached))
-
-
 def write_run(base: Path) -> Path:
     """A run folder as it is before the step plan, with a tokenizer, given token files and an earlier blend beside it."""
     folder = base / "run"
-    (base / "tokenizer").mkdir(parents=True)
-    vocabulary = {"<eos>": 0} | {f"w{i}": i for i in range(1, 1000)}
-    model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<eos>"}
-    (base / "tokenizer" / "tokenizer.json").write_text(
-        json.dumps({"version": "1.0", "added_tokens": [], "model": model})
+    write_tokenizer(base / "tokenizer", 1000)
+    generator = np.random.default_rng(5)
+    write_tokens(
+        folder,
+        [
+            (domain, split, shard, random_texts(generator, first_id, about))
+            for domain, (first_id, sizes, _) in DOMAINS.items()
+            for split, shard, about in [("heldout", 0, 300), *(("train", i, about) for i, about in enumerate(sizes))]
+        ],
     )
-    (base / "tokenizer" / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<eos>"}))
-    source = {"position": 0, "survivor_rank": 0, "kind": "prose", "license": "cc0", "path": "x.parquet"}
-    publish_rows(folder, SOURCES, [{"source": "crawl", "snapshot": None, "origin": None, "teacher": None} | source])
-    part = {"part": 0, "source": "crawl", "path": "x.parquet", "file_hash": "0", "first_row_group": 0}
-    part |= {"num_row_groups": 1, "first_row": 0, "rows": 9, "text_bytes": 9, "text_column": "text"}
-    publish_rows(folder, PARTS, [part])
-    write_tokens(folder)
-    weights = [
-        {
-            "mixture": "optimum",
-            "domain": d,
-            "weight": units / 1e6,
-            "low": 0.1,
-            "high": 0.6,
-            "at_cap": False,
-            "epochs": 1.0,
-        }
-        for d, (_, _, units) in DOMAINS.items()
-    ]
-    publish_rows(folder, WEIGHTS, weights)
-    claim = {"subject": "overall", "claim": "verdict", "verdict": "weak", "value": None, "words": "little is known"}
-    publish_rows(folder, EVIDENCE, [claim])
+    write_base(folder, {domain: units / 1e6 for domain, (_, _, units) in DOMAINS.items()})
     generator = np.random.default_rng(9)
     for number, about in enumerate((2_000, 1_500)):
-        tokens = np.concatenate(documents(generator, 400, about))
+        tokens = np.concatenate(random_texts(generator, 400, about))
         (base / f"old-{number}.npy").write_bytes(tokens.tobytes())
     (base / "blend.json").write_text(json.dumps({"train": ["30", "/data/web_text_document", "10", "/data/gone"]}))
-    (folder / "state").mkdir()
-    (folder / "state" / "lock").touch()
     return folder
 
 
@@ -344,91 +286,6 @@ def test_token_files_that_are_cut_off_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(InputError, match="expected the end-of-text id 0"):
         run_steps(config_of(tmp_path), folder, STEPS[:1], workers=1, quiet=True)
-
-
-# -- the trainers' own loaders, stage by stage
-
-
-def drawn_files(plan: Plan, stage: Stage) -> dict[str, int]:
-    """Sequences by domain and shard of a stage, as files name them."""
-    return {
-        f"{share.domain}-{{}}{draw.shard:05d}": draw.sequences
-        for share in stage.mixture
-        for draw in share.draws
-        if draw.sequences
-    }
-
-
-@pytest.fixture
-def one_rank() -> Iterator[None]:
-    """torch.distributed with one process, which megatron-core asks for where it caches its indices."""
-    import torch
-
-    store = torch.distributed.HashStore()
-    torch.distributed.init_process_group("gloo", store=store, rank=0, world_size=1)
-    yield
-    torch.distributed.destroy_process_group()
-
-
-def missing(*packages: str) -> bool:
-    return any(importlib.util.find_spec(name) is None for name in packages)
-
-
-@pytest.mark.skipif(missing("megatron", "torch"), reason="needs megatron-core: pip install megatron-core==0.16.1")
-@pytest.mark.usefixtures("one_rank")
-def test_megatron_draws_each_stage_exactly_and_no_document_twice(run: Path, tmp_path: Path) -> None:
-    from megatron.core.datasets.blended_megatron_dataset_builder import BlendedMegatronDatasetBuilder
-    from megatron.core.datasets.gpt_dataset import GPTDataset, GPTDatasetConfig
-    from megatron.core.datasets.utils import get_blend_from_list
-
-    class Tokenizer:
-        eod, pad, vocab_size, unique_identifiers = 0, 0, 1000, {"name": "w"}
-
-    (folder,) = export_plan(run, ["megatron"], tmp_path / "out", absolute=True)
-    plan = plan_of(run)
-    seen: set[str] = set()
-    for stage in plan.stages:
-        blend = json.loads((folder / stage.id / "blend.json").read_text())
-        config = GPTDatasetConfig(
-            random_seed=stage.seed,
-            sequence_length=stage.sequence_length,
-            blend_per_split=[get_blend_from_list(blend["train"]), None, None],
-            path_to_cache=str(tmp_path / "cache"),
-            tokenizer=Tokenizer(),
-            reset_position_ids=False,
-            reset_attention_mask=False,
-            eod_mask_loss=False,
-        )
-        train, _, _ = BlendedMegatronDatasetBuilder(GPTDataset, [stage.sequences, 0, 0], lambda: True, config).build()
-        names = [Path(dataset.dataset_path).name for dataset in train.datasets]
-        drawn = Counter(names[i] for i in train.dataset_index[: stage.sequences])
-        assert drawn == {name.format("train-"): count for name, count in drawn_files(plan, stage).items()}
-        assert not seen & set(names)
-        seen |= set(names)
-
-
-@pytest.mark.skipif(missing("olmo_core"), reason="needs ai2-olmo-core: pip install ai2-olmo-core==3.0.0")
-def test_olmo_core_builds_each_stage_exactly(run: Path, tmp_path: Path) -> None:
-    (folder,) = export_plan(run, ["olmo-core"], tmp_path / "out", absolute=False)
-    for stage in plan_of(run).stages:
-        script = [sys.executable, str(folder / stage.id / "load.py"), str(tmp_path / f"work-{stage.id}")]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run(script, capture_output=True, text=True, check=False, env=environment)
-        assert done.returncode == 0, done.stderr[-2000:]
-        found = json.loads(done.stdout.strip().splitlines()[-1])
-        assert found["built"] == found["planned"] == {share.domain: share.sequences for share in stage.mixture}
-
-
-def test_rows_of_the_plain_loader_are_those_of_the_stage(run: Path, tmp_path: Path) -> None:
-    (folder,) = export_plan(run, ["hf"], tmp_path / "out", absolute=True)
-    firsts = {"old": 400} | {domain: values[0] for domain, values in DOMAINS.items()}
-    for stage in plan_of(run).stages:
-        rows = list(runpy.run_path(str(folder / stage.id / "load.py"))["rows"](folder / stage.id))
-        assert Counter(row["domain"] for row in rows) == {share.domain: share.sequences for share in stage.mixture}
-        for row in rows:
-            ids = row["input_ids"][row["input_ids"] > 0]
-            assert len(row["input_ids"]) == stage.sequence_length
-            assert ((ids >= firsts[row["domain"]]) & (ids < firsts[row["domain"]] + 100)).all()
 
 
 # -- asking for a plan, and for what changed

@@ -26,7 +26,7 @@ def _changes(base: Path, layer: Path) -> Iterator[pa.Table]:
     before, now = (load_manifest(folder, DECISIONS.name) for folder in (base, layer))
     for part, files in before.by_part.items():
         others = now.by_part.get(part, [])
-        if [f.sha256 for f in files] == [f.sha256 for f in others]:
+        if not others or [f.sha256 for f in files] == [f.sha256 for f in others]:  # none: its source was forgotten
             continue
         old, new = (
             pa.concat_tables([pq.read_table(folder / f.path, columns=list(COLUMNS)) for f in found])

@@ -50,13 +50,13 @@ def commit(
             layer = place_of(folder, newcomer)
             if (layer / WAY).exists() and is_of_files(layer, files):
                 with only_writer(layer):
-                    _adopt(layer, folder)
+                    adopt(layer, folder)
         run_steps(config, folder, steps, workers=workers, quiet=quiet, debug=debug)
     _discard_adopted(folder, config)
     return open_run(folder), newcomer
 
 
-def _adopt(layer: Path, folder: Path) -> None:
+def adopt(layer: Path, folder: Path) -> None:
     """Give the run every record of the layer, after the files that it names: a record that is there is whole."""
     for path in sorted((layer / "records").rglob("*.json")):
         record = Record.load(path)

@@ -104,12 +104,14 @@ def _is_entry(run: Run, newcomer: Newcomer, section: str, name: str) -> bool:
 
 
 def _in_order(run: Run, sources: dict[str, Any]) -> dict[str, Any]:
-    """The run's sources by their place. Raises InputError where the run has not taken all of them in."""
+    """The run's sources by their place, forgotten ones first. Raises InputError where not all of them are taken in."""
     rows = sorted(read_table(run.folder, SOURCES).to_pylist(), key=lambda row: int(row["position"]))
-    if {row["source"] for row in rows} != sources.keys():
-        [name, *_] = sources.keys() ^ {row["source"] for row in rows}
+    read = run.config.read_sources
+    if {row["source"] for row in rows} != read.keys():
+        [name, *_] = read.keys() ^ {row["source"] for row in rows}
         raise InputError(
             f"{run.folder}: source {name!r} is in its config or in its tables alone. "
             f"Bring the run up to date first: midmix run CONFIG --out {run.folder}"
         )
-    return {row["source"]: sources[row["source"]] for row in rows}
+    gone = {name: source for name, source in sources.items() if name not in read}
+    return gone | {row["source"]: sources[row["source"]] for row in rows}

@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +31,11 @@ GONE = ".gone"
 
 @dataclass(frozen=True)
 class Preview:
-    """One preview: what it adds, whether its figures are there, and whether the run is still what it was made of."""
+    """One preview: what it adds or forgets, whether its figures are there, and whether the run is still as it was."""
 
     folder: Path
     adds: tuple[str, ...]
+    forgets: tuple[str, ...]
     finished: bool
     outdated: bool
 
@@ -87,8 +88,9 @@ def open_layer(layer: Path, newcomer: Newcomer, config: Config) -> None:
     Raises InputError where files of the run's own sources have changed.
     """
     base = layer.parents[1]
+    changes = {"adds": list(newcomer.sources)}
     if not (layer / WAY).exists():
-        _found(layer, base, newcomer)
+        found_layer(layer, base, changes)
     try:
         files = raw_files(config, layer)
         refuse_changes(base, files)
@@ -99,24 +101,27 @@ def open_layer(layer: Path, newcomer: Newcomer, config: Config) -> None:
     if not is_of_files(layer, files):
         known = (layer / FILES).read_bytes()
         discard(layer)
-        _found(layer, base, newcomer, known)
+        found_layer(layer, base, changes, known)
 
 
-def _found(layer: Path, base: Path, newcomer: Newcomer, files: bytes | None = None) -> None:
-    """Lay down what makes a folder a layer: hashes of files that are known, then the way to its base."""
+def found_layer(layer: Path, base: Path, changes: Mapping[str, Sequence[str]], files: bytes | None = None) -> None:
+    """Lay down what makes a folder a layer: hashes of files that are known, then the way to its base.
+
+    `changes` names the sources that it `adds` or `forgets`.
+    """
     (layer / "state").mkdir(parents=True, exist_ok=True)
     known = files if files is not None else (base / FILES).read_bytes() if (base / FILES).exists() else b"{}"
     (layer / FILES).write_bytes(known)
-    value = {"base": os.path.relpath(base, layer), "adds": list(newcomer.sources), "state": state_of(base)}
+    value = {"base": os.path.relpath(base, layer), "adds": [], "state": state_of(base)} | dict(changes)
     write_json(layer / WAY, value, scratch=layer / "state")
 
 
-def refuse_changes(folder: Path, files: Sequence[RawFile]) -> None:
-    """Raise InputError where the run's own sources are not the files that it has taken in."""
+def refuse_changes(folder: Path, files: Sequence[RawFile], *, forgotten: str | None = None) -> None:
+    """Raise InputError where the run's own sources, but the `forgotten` one, are not the files that it has taken in."""
     record = Record.find(folder, CUT)
     if record is None:
         raise InputError(f"{folder}: its records are gone. Bring it up to date: midmix run CONFIG --out {folder}")
-    before = record.payload["settings"]["files"]
+    before = [row for row in record.payload["settings"]["files"] if row["source"] != forgotten]
     sources = {row["source"] for row in before}
     known = {(row["source"], row["path"]): row for row in before}
     now = {(f.source, f.path): as_settings(f) for f in files if f.source in sources}
@@ -146,7 +151,8 @@ def previews_of(folder: Path) -> Iterator[Preview]:
             value = json.loads((layer / WAY).read_text(encoding="utf-8"))
             finished = (layer / FIGURES).exists()
             if layer.suffix != GONE:
-                yield Preview(layer, tuple(value["adds"]), finished, value["state"] != state)
+                names = tuple(value["adds"]), tuple(value.get("forgets", ()))
+                yield Preview(layer, *names, finished, value["state"] != state)
 
 
 def preview_lines(folder: Path) -> list[str]:
@@ -156,7 +162,8 @@ def preview_lines(folder: Path) -> list[str]:
         size = sum(path.stat().st_size for path in preview.folder.rglob("*") if path.is_file())
         how = "finished" if preview.finished else "not finished; run it again to go on"
         old = ", of an earlier state of the run" if preview.outdated else ""
-        lines.append(f"preview {preview.name} of {', '.join(preview.adds)}: {how}{old}, {size / 1e6:,.1f} MB")
+        what = f"of {', '.join(preview.adds)}" if preview.adds else f"without {', '.join(preview.forgets)}"
+        lines.append(f"preview {preview.name} {what}: {how}{old}, {size / 1e6:,.1f} MB")
     return lines
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from midmix.cli import add, benchmarks, design, index, jobs, plan, proxies, questions, results  # noqa: F401  their commands register themselves
+from midmix.cli import add, benchmarks, design, exposure, forget, index, jobs, plan, proxies, questions, results  # noqa: F401  their commands register themselves
 from midmix.cli.options import app
 from midmix.ends import guarded
 

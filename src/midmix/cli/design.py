@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 @app.command(
     epilog="Examples: midmix design my-run --dry-run --set proxy.runs=32 --check-runs 4 --check-parameters 190M --check-tokens 4B\n\n"
     "midmix design my-run --next 8, and then: midmix run config.yaml --out my-run --from train\n\n"
-    "midmix design my-run --micro-anneal source=proofs --micro-anneal source=chats --share 0.3 --share 0.5 --seeds 3"
+    "midmix design my-run --micro-anneal source=proofs --micro-anneal source=chats --share 0.3 --share 0.5 --seeds 3\n\n"
+    "midmix design my-run --to olmo-core --dest jobs --checkpoint runs/stable/step90000 --tokens 4B, and then: bash jobs/run-all.sh; "
+    "midmix results add my-run jobs"
 )
 def design(
     folder: RunFolder,
@@ -33,6 +36,10 @@ def design(
     check_runs: Annotated[int, typer.Option(min=0, help="runs of the larger check, for --dry-run")] = 0,
     check_parameters: Annotated[str, typer.Option(help="size of its model")] = "190M",
     check_tokens: Annotated[str, typer.Option(help="tokens of each of its runs")] = "4B",
+    to: Annotated[str | None, typer.Option(metavar="TRAINER", help="write a job per run: olmo-core or megatron", show_default=False)] = None,
+    dest: Annotated[Path | None, typer.Option(help="folder of the jobs, a new one or one to grow", show_default=False)] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="what jobs start from: a stepN, or what Megatron saved", show_default=False)] = None,
+    tokens: Annotated[str | None, typer.Option(help="tokens of each job, such as 4B", show_default="mixture.tokens")] = None,
     assignments: Set = None,
     debug: Debug = False,
 ) -> None:  # fmt: skip
@@ -41,11 +48,17 @@ def design(
     Without an option the design of the config is made, as the step design makes it. --next, --ablate and --micro-anneal add
     to it; what is added is trained by the next `midmix run … --from train`, and nothing else is trained again. `midmix
     evidence` then says what a candidate does to each target and retained set.
+
+    --to writes the design as jobs of your own trainer into --dest: one runnable folder per run, controls and repeated seeds
+    included, that anneals --checkpoint on exactly the run's mixture. Jobs shorter than the training draw from as much less of
+    each domain, so that text repeats as it will. `midmix results add` takes back what they measure.
     """
     from midmix.run import open_run
 
-    if sum((dry_run, next_ is not None, ablate is not None, bool(micro_anneal))) > 1:
-        raise ConfigError("design: --dry-run, --next, --ablate and --micro-anneal exclude each other; give one")
+    if sum((dry_run, next_ is not None, ablate is not None, bool(micro_anneal), to is not None)) > 1:
+        raise ConfigError("design: --dry-run, --next, --ablate, --micro-anneal and --to exclude each other; give one")
+    if to is None and (dest or checkpoint or tokens):
+        raise ConfigError("design: --dest, --checkpoint and --tokens are for --to, which is not given")
     if (share or pool) and not micro_anneal:
         raise ConfigError("design: --share and --pool are for --micro-anneal, which is not given")
     run = with_assignments(open_run(folder), tuple(assignments or ()))
@@ -57,12 +70,38 @@ def design(
         _add_ablation(run, ablate, seeds)
     elif micro_anneal:
         _add_micro_anneals(run, micro_anneal, share, pool, seeds)
+    elif to is not None:
+        _write_jobs(run, to, dest, checkpoint, tokens)
     else:
         from midmix.flow import steps_between
         from midmix.runner import run_steps
 
         run_steps(run.config, folder, steps_between("design", "design"), debug=debug)
         _preview(run, check_runs, check_parameters, check_tokens)
+
+
+def _write_jobs(run: Run, to: str, dest: Path | None, checkpoint: Path | None, tokens: str | None) -> None:
+    from midmix.measured_texts import measured_texts
+    from midmix.mixer.jobs.make import CHECKPOINTS, make_jobs
+    from midmix.mixer.results.result import count
+
+    trainer = next((name for name in CHECKPOINTS if name == to), None)
+    if trainer is None:
+        raise ConfigError(f"--to: got {to!r}, expected {' or '.join(CHECKPOINTS)}")
+    if dest is None or checkpoint is None:
+        raise ConfigError("--to: needs --dest, the folder to write, and --checkpoint, what the jobs start from")
+    try:
+        budget = count(tokens, "tokens") if tokens else None
+    except ValueError as error:
+        raise ConfigError(f"--{error}") from None
+    jobs = make_jobs(run, trainer, checkpoint, dest, lambda length: measured_texts(run, length), budget)
+    roles = Counter(job.role for job in jobs.jobs)
+    typer.echo(
+        f"{dest}: {len(jobs.jobs)} jobs ({', '.join(f'{number} {role}' for role, number in roles.items())}) of "
+        f"{jobs.jobs[0].tokens:,} tokens in {jobs.jobs[0].steps:,} steps, measured on "
+        f"{', '.join(text.metric for text in jobs.evaluation)}"
+    )
+    typer.echo(f"next: bash {dest}/run-all.sh, or sbatch slurm.sh in it; then: midmix results add {run.folder} {dest}")
 
 
 def _preview(run: Run, check_runs: int, check_parameters: str, check_tokens: str) -> None:

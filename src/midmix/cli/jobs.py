@@ -108,16 +108,28 @@ def mix(
     _run(config, out, "design", "plan", locals())
 
 
-@app.command(epilog="Example: midmix export my-run --to megatron,olmo-core --dest /data/anneal")
+@app.command(
+    epilog="Examples: midmix export my-run --to megatron,olmo-core --dest /data/anneal\n\n"
+    "midmix export my-run --to materialised --dest /data/anneal     # for a trainer that is not listed\n\n"
+    "Then, where the trainer is installed: python /data/anneal/megatron/verify.py"
+)
 def export(
     folder: RunFolder,
     to: Annotated[
-        str, typer.Option(help="trainers, comma-separated: megatron, olmo-core, hf")
+        str,
+        typer.Option(
+            help="trainers, comma-separated: megatron, olmo-core, hf, mosaicml, litdata, nanotron, levanter, maxtext, "
+            "torchtitan; materialised or parquet for every other one"
+        ),
     ] = "megatron,olmo-core,hf",
     dest: Annotated[Path, typer.Option(help="folder to write into", show_default=False)] = Path("export"),
     debug: Debug = False,
 ) -> None:
-    """Write the plan for trainers, one folder each, with absolute paths."""
+    """Write the plan for trainers, one folder each, with absolute paths.
+
+    EXPORT.json says what the trainer cannot express. verify.py loads the folder by the trainer's own loader, without
+    midmix, counts tokens per domain and writes realized.json, which midmix results add takes back.
+    """
     from midmix.mixer.export.step import export_plan
 
     for path in export_plan(folder, [t.strip() for t in to.split(",")], dest, absolute=True):

@@ -65,7 +65,7 @@ def diff(before: PlanPath, after: PlanPath, debug: Debug = False) -> None:
              f"{c.epochs_before:.2f}", f"{c.epochs_after:.2f}")
             for c in found.changes
         ]  # fmt: skip
-        _print_table(("stage", "domain", "tokens", "now", "change", "epochs", "now"), rows)
+        print_table(("stage", "domain", "tokens", "now", "change", "epochs", "now"), rows)
     if not found.settings and not found.changes:
         typer.echo("stages, tokens and epochs are the same; shards or evidence differ")
 
@@ -142,7 +142,7 @@ def _print_chain(chain: Chain) -> None:
              f"{stage.sequence_length:,}", rates, hours)
         )  # fmt: skip
     headings = ("stage", "kind", "from token", "tokens", "steps", "length", "rate: start, middle, end", "GPU-hours")
-    _print_table(headings, rows)
+    print_table(headings, rows)
     typer.echo("")
     names = [cost.stage.id for cost in chain.stages]
     uses = [
@@ -150,7 +150,7 @@ def _print_chain(chain: Chain) -> None:
          f"{use.epochs:.2f} of {use.max_epochs:g}")
         for use in chain.domains
     ]  # fmt: skip
-    _print_table(("domain", "supply", "before", *names, "epochs"), uses)
+    print_table(("domain", "supply", "before", *names, "epochs"), uses)
     for cost in chain.stages:
         if abs(cost.stage.weights_sum - 1) > 1e-9:
             typer.echo(f"stage {cost.stage.id}: weights sum to {cost.stage.weights_sum:.6g}; they were divided by that")
@@ -160,7 +160,8 @@ def _print_chain(chain: Chain) -> None:
     )
 
 
-def _print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+def print_table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print rows of readable cells, the first column to the left, the others to the right."""
     widths = [max(len(row[i]) for row in (headings, *rows)) for i in range(len(headings))]
     for first, *others in (headings, *rows):
         cells = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))

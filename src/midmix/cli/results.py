@@ -138,14 +138,35 @@ def _print_recommended(found: Any) -> None:
             typer.echo(f"{row['verdict']}: {row['words']}")
 
 
+def _take_realized(folder: Path, files: list[Path]) -> list[Path]:
+    """Take what exports' verify.py wrote into the run, a line for each; returns the other files."""
+    from midmix.mixer.export.realized import add_realized, is_realized
+
+    taken = [path for path in files if is_realized(path)]
+    for path in taken:
+        rows = add_realized(folder, path)
+        off = [
+            f"{row['stage']} {row['domain']} {row['realized'] - row['planned']:+,} sequences"
+            for row in rows
+            if row["realized"] != row["planned"]
+        ]
+        tokens = sum(row["tokens"] for row in rows)
+        typer.echo(
+            f"{path}: {rows[0]['target']} draws {tokens:,} tokens, {', '.join(off) or 'exactly the planned ones'}"
+        )
+    return [path for path in files if path not in taken]
+
+
 @results.command(
     epilog="Examples: midmix results add my-run runs.csv --origin megatron --parameters 190M\n\n"
+    "midmix results add my-run jobs     # a folder that midmix design --to has written\n\n"
+    "midmix results add my-run /data/anneal/megatron/realized.json\n\n"
     "Then: midmix run config.yaml --out my-run --from fit"
 )
 def add(
     folder: RunFolder,
-    files: Annotated[list[Path], typer.Argument(help="CSV, parquet or JSON lines, one row per run and step", show_default=False)],
-    origin: Annotated[str, typer.Option(help="who trained them; runs of one origin share their names")] = "outside",
+    files: Annotated[list[Path], typer.Argument(help="CSV, parquet or JSON lines, a row per run and step; folders of jobs", show_default=False)],
+    origin: Annotated[str | None, typer.Option(help="who trained them; runs of one share names", show_default="outside, or the trainer")] = None,
     parameters: Annotated[str | None, typer.Option(help="model size, where the files have no such column", show_default=False)] = None,
     tokens: Annotated[str | None, typer.Option(help="tokens trained on, likewise", show_default=False)] = None,
     replace: Annotated[bool, typer.Option("--replace", help="let these runs take the place of those of the same name")] = False,
@@ -156,11 +177,20 @@ def add(
     Columns: weight:DOMAIN for each domain, or run, a run of the design; parameters, tokens, seed, step, name, shape and
     unit (bits_per_byte unless said); and the metrics, set:NAME or domain:NAME. JSON lines may hold objects weights and
     metrics. Bad rows are named and left out.
+
+    A folder of jobs (midmix design --to) is read by its JOBS.json: OLMo-core's metrics.jsonl or Megatron's log of every job
+    that came to its end, in nats per token and bits per byte, and results*.json of lm-evaluation-harness below it, whose
+    accuracies are kept as error rates. Jobs that are missing, broken or not at their end are named and left out.
+
+    A realized.json, which an export's verify.py writes, says what the trainer's loader drew: the table realized has it.
     """
     from midmix.mixer.results.add import add_results
 
     if origin == "proxy":
         raise ConfigError("--origin: 'proxy' names the run's own proxies; give another name")
+    files = _take_realized(folder, files)
+    if not files:
+        return
     defaults = {name: value for name, value in (("parameters", parameters), ("tokens", tokens)) if value}
     added = add_results(folder, files, origin=origin, defaults=defaults, replace=replace)
     _say_bad(added.bad)

@@ -17,6 +17,7 @@ from pydantic import Field, PrivateAttr, ValidationError, model_validator
 from midmix.config.dedup import Dedup
 from midmix.config.execution import Execution
 from midmix.config.faults import explain, nearest
+from midmix.config.fill_in_middle import FillInMiddle
 from midmix.config.leaks import Benchmark, Leaks
 from midmix.config.mixture import Mixture, Proxy, Retain, Target
 from midmix.config.passages import Passages
@@ -36,6 +37,19 @@ from midmix.config.text import assign, read_yaml
 from midmix.errors import ConfigError
 
 NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+Trainer = Literal[
+    "megatron",
+    "olmo-core",
+    "hf",
+    "mosaicml",
+    "litdata",
+    "nanotron",
+    "levanter",
+    "maxtext",
+    "torchtitan",
+    "materialised",
+    "parquet",
+]
 
 
 class Config(Section):
@@ -61,6 +75,7 @@ class Config(Section):
     benchmarks: dict[str, Benchmark] = {}
     leaks: Leaks = Leaks()
     tokenizers: dict[Literal["main", "proxy"], str] = {}
+    fim: dict[Literal["main", "proxy"], FillInMiddle] = {}
     heldout_fraction: float = Field(default=0.02, gt=0, lt=0.5)
     shard_tokens: int = Field(default=100_000_000, ge=1)
     checkpoint: str | None = None
@@ -71,7 +86,7 @@ class Config(Section):
     earlier: tuple[Earlier, ...] = ()
     token_files: dict[str, TokenFiles] = {}
     stages: tuple[StageSection, ...] = ()
-    export: tuple[Literal["megatron", "olmo-core", "hf"], ...] = ("megatron", "olmo-core", "hf")
+    export: tuple[Trainer, ...] = ("megatron", "olmo-core", "hf")
     execution: Execution = Execution()
     _base: Path = PrivateAttr(default_factory=Path.cwd)
 
@@ -133,9 +148,15 @@ class Config(Section):
         return self._base
 
     @property
+    def read_sources(self) -> dict[str, Source]:
+        """The sources whose text is read: those that are not forgotten."""
+        return {name: source for name, source in self.sources.items() if not source.forgotten}
+
+    @property
     def survivor_order(self) -> tuple[str, ...]:
-        """Every source, first keeper first: the declared ones, then the others in the config's order."""
-        return (*self.survivor, *(name for name in self.sources if name not in self.survivor))
+        """Every source that is read, first keeper first: the declared ones, then the others in the config's order."""
+        sources = self.read_sources
+        return tuple(dict.fromkeys([*(name for name in self.survivor if name in sources), *sources]))
 
     @property
     def evaluation_sets(self) -> dict[str, tuple[str, str]]:

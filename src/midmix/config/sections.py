@@ -17,7 +17,10 @@ DEFAULT_EDITS: tuple[Edit, ...] = tuple(edit for edit in get_args(Edit) if not e
 
 
 class Source(Section):
-    """Where text comes from: parquet or jsonl(.gz, .zst) files, local or behind an fsspec URL."""
+    """Where text comes from: parquet or jsonl(.gz, .zst) files, local or behind an fsspec URL.
+
+    A `forgotten` one is read no more: its name stays for what was trained with it before.
+    """
 
     path: str
     kind: Kind
@@ -30,6 +33,7 @@ class Source(Section):
     url_column: str = "url"
     messages: str | None = None
     template: str | None = None
+    forgotten: bool = False
     dedup: SourceDedup = SourceDedup()
 
     @field_validator("snapshot", mode="before")

@@ -82,6 +82,7 @@ def plan(run: Queryable) -> Section:
     if files:
         exported = [(row["trainer"], count(row["files"]), count(row["bytes"])) for row in files]
         grids.append(Grid(("trainer", "files", "bytes"), exported, frozenset({1, 2}), "Exported"))
+    grids += _realized(run)
     return Section(
         "plan",
         "Plan",
@@ -89,6 +90,28 @@ def plan(run: Queryable) -> Section:
         "No plan yet: `plan` has not run.",
         grids=grids,
     )
+
+
+def _realized(run: Queryable) -> list[Grid]:
+    """What trainers' own loaders drew, where their counts were taken back."""
+    rows = fetch(
+        run,
+        "target stage domain planned realized tokens loader",
+        """SELECT target, stage, domain, planned, realized, tokens, loader || ' ' || version
+        FROM realized ORDER BY 1, 2, 3""",
+    )
+    if not rows:
+        return []
+    cells = [
+        (
+            *(row[name] for name in ("target", "stage", "domain")),
+            *(count(row[name]) for name in ("planned", "realized", "tokens")),
+            row["loader"],
+        )
+        for row in rows
+    ]
+    headings = ("export", "stage", "domain", "planned", "drawn", "tokens", "loader")
+    return [Grid(headings, cells, frozenset({3, 4, 5}), "Read back by trainers' own loaders")]
 
 
 def made(run: Queryable) -> Section:

@@ -61,8 +61,17 @@ LOSSES = Table(
             "optimizer step; a curve: SELECT tokens, value FROM losses WHERE run = 0 AND metric = 'set:NAME' AND unit = "
             "'bits_per_byte' ORDER BY shape, step",
         ),
-        Column("metric", pa.string(), "domain:NAME for held-out text, set:NAME for an evaluation set"),
-        Column("unit", pa.string(), "nats_per_token or bits_per_byte; unigram_nats_per_token is the entropy to beat"),
+        Column(
+            "metric",
+            pa.string(),
+            "domain:NAME for held-out text, set:NAME for an evaluation set; set:TASK/METRIC for error rates",
+        ),
+        Column(
+            "unit",
+            pa.string(),
+            "nats_per_token or bits_per_byte; unigram_nats_per_token is the entropy to beat; error_rate is 1 less what a "
+            "benchmark counts as right, by lm-evaluation-harness",
+        ),
         Column("value", pa.float64(), "the loss; NULL when the run died", nullable=True),
     ),
 )
@@ -253,9 +262,27 @@ EXPORTS = Table(
     "Files written for trainers.",
     ("trainer", "file"),
     (
-        Column("trainer", pa.string(), "megatron, olmo-core or hf"),
+        Column("trainer", pa.string(), "name of its exporter, such as megatron"),
         Column("file", pa.string(), "path below the trainer's folder"),
         Column("bytes", pa.int64(), "size"),
         Column("sha256", pa.string(), "of the file"),
+    ),
+)
+
+REALIZED = Table(
+    "realized",
+    "What a trainer's own loader drew of an export, as its verify.py counted and `midmix results add` took back.",
+    ("target", "stage", "domain"),
+    (
+        Column("target", pa.string(), "trainer's library that the export was made for"),
+        Column("stage", pa.string(), "stage"),
+        Column("domain", pa.string(), "domain"),
+        Column("planned", pa.int64(), "sequences of the plan"),
+        Column("realized", pa.int64(), "sequences that the loader draws"),
+        Column("tokens", pa.int64(), "realized x sequence length"),
+        Column("read", pa.int64(), "sequences that were read through the loader"),
+        Column("loader", pa.string(), "library whose loader it was"),
+        Column("version", pa.string(), "its installed version"),
+        Column("plan_hash", pa.string(), "hash of the plan that was exported"),
     ),
 )

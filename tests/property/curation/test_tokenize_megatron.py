@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midmix.curation.tokenize.megatron import DTYPE_CODES, write_index
+from midmix.megatron_index import DTYPE_CODES, write_index
 
 
 @given(st.lists(st.integers(0, 2**31 - 1), max_size=50), st.sampled_from(["<u2", "<u4"]))

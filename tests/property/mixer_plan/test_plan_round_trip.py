@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from midmix.config import Mixture, StageSection, Target
 from midmix.config.stages import Boundary, Rate
 from midmix.errors import ConfigError
-from midmix.mixer.export.folder import stage_folder
+from midmix.mixer.export.exporter import stage_folder
 from midmix.mixer.export.readback import expected
 from midmix.mixer.export.trainers import TRAINERS, make_export
 from midmix.mixer.plan.allocate import allocate, available_sequences, cap_sequences, spread
@@ -43,7 +43,7 @@ def stages(draw: st.DrawFn) -> tuple[StageSection, ...]:
             "sequence_length": draw(st.sampled_from([8, 16])),
             "global_batch_sequences": 2,
             "data": draw(st.sampled_from(["disjoint", "repeat"])),
-            "learning_rate": Rate(start=1e-3 / (number + 1), end=0.0),
+            "learning_rate": Rate(start=1e-3 / (number + 1), end=draw(st.sampled_from([0.0, 1e-5, 1e-3 / 7]))),
             "boundary": Boundary(learning_rate="restart", batch="changed"),
         }
         if draw(st.booleans()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -65,7 +66,7 @@ def _domain(name: str, train: Sequence[int], heldout: Sequence[int], epochs: flo
 def _drawn_from(domain: Domain, draft: Draft) -> Domain:
     """The domain with the draft's shards, as the step plan writes them."""
     shards = tuple(
-        domain.shards[piece.shard].model_copy(update={"bucket": piece.bucket.name if piece.bucket else None})
+        replace(domain.shards[piece.shard], bucket=piece.bucket.name if piece.bucket else None)
         if piece.whole
         else _cut(domain.id, number, piece)
         for number, piece in draft.shards[domain.id].items()

@@ -214,3 +214,20 @@ def test_a_run_says_why_the_library_encodes(make_run: MakeRun, part: Any, make_t
     run = tokenized(make_run, {0: part("web", TEXTS)}, tokenizer, sources={"web": "prose"})
     (line,) = run.said
     assert line.startswith("tokenizers.main: its pre-tokenizer adds a space")
+
+
+def test_code_is_rearranged_in_train_shards_alone_and_counted_with_its_sentinels(
+    make_run: MakeRun, part: Any, make_tokenizer: MakeTokenizer
+) -> None:
+    parts = {0: part("web", TEXTS[:30]), 1: part("repos", TEXTS[30:])}
+    sources = {"web": "prose", "repos": "code"}
+    tokenizer = make_tokenizer(extra_ids=3)
+    fim = {"main": {"rate": 1.0, "prefix": "<x0>", "middle": "<x1>", "suffix": "<x2>"}}
+    run = tokenized(make_run, parts, tokenizer, sources=sources, fim=fim)
+    for name, documents in read_shards(run).items():
+        rearranged = name.startswith("main/repos/train")
+        for document in documents:
+            assert [sorted(set(document) & {256, 257, 258}), document[-1]] == [[256, 257, 258] * rearranged, 259]
+    rows = run.rows(TOKENS)
+    assert sum(r["num_tokens"] for r in rows) == sum(len(d) for s in read_shards(run).values() for d in s)
+    assert {r["split"] for r in rows if r["domain"] == "repos"} == {"train", "heldout"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,8 +15,10 @@ from midmix.artifact import Manifest, attach_file, publish
 from midmix.config import StageSection
 from midmix.config.stages import Boundary, Rate
 from midmix.errors import ConfigError, InputError
-from midmix.mixer.export.folder import Export, check_replaceable, record_of, write_folder, written_files
-from midmix.mixer.export.trainers import TRAINERS, describe, export_plan, make_export, read_plan
+from midmix.mixer.export.exporter import Export, stage_facts
+from midmix.mixer.export.folder import Written, check_replaceable, record_of, write_folder
+from midmix.mixer.export.megatron import MEGATRON
+from midmix.mixer.export.trainers import TRAINERS, export_plan, make_export, read_plan
 from midmix.mixer.plan.manifest import Plan
 from midmix.tables import PLAN
 
@@ -26,19 +28,57 @@ RESTART = Boundary(learning_rate="restart")
 
 def small_export(plan: Plan) -> Export:
     shard = plan.domains[0].shards[0]
-    return Export(
-        "megatron-core", "1", "as is", {"a.txt": "text"}, {"tokens/m.bin": shard.bin}, ("all else",), ("note",)
-    )
+
+    def write(folder: Path, token_files: Mapping[str, Path]) -> list[str]:
+        (folder / "made.bin").write_bytes(token_files[shard.bin.name].read_bytes() * 2)
+        return ["made.bin"]
+
+    exporter = replace(MEGATRON, target_version="1", unit_conversion="as is", lost=("all else",))
+    return Export(exporter, {"a.txt": "text"}, {"tokens/m.bin": shard.bin}, (("s/", write),), ("note",))
 
 
 def test_record_lists_files_with_hashes_and_losses(plan: Plan) -> None:
-    record = json.loads(record_of(small_export(plan), plan))
+    record = json.loads(record_of(small_export(plan), plan, [Written("a.txt", 4, "0" * 64)]))
     assert record["plan_hash"] == f"sha256:{plan.hash}"
     assert record["what_is_lost"] == ["all else"]
     assert record["notes"] == ["note"]
-    assert record["files"]["a.txt"] == {"bytes": 4, "sha256": hashlib.sha256(b"text").hexdigest()}
-    assert record["files"]["tokens/m.bin"]["sha256"] == plan.domains[0].shards[0].bin.sha256
-    assert [w.file for w in written_files(small_export(plan), plan)] == ["EXPORT.json", "a.txt", "tokens/m.bin"]
+    assert record["files"] == {"a.txt": {"bytes": 4, "sha256": "0" * 64}}
+    assert record["tokenizer"]["vocabulary_size"] == 1000
+    assert record["stages"] == [
+        {"stage": "anneal", "folder": ".", "sequence_length": 8, "sequences": {"math": 3, "web": 9}}
+    ]
+
+
+def test_every_file_is_returned_with_its_size_and_hash(plan: Plan, tmp_path: Path) -> None:
+    source = tmp_path / "source.bin"
+    source.write_bytes(b"tokens")
+    files = {"main/math/train-00000.bin": source}
+    written = write_folder(small_export(plan), plan, tmp_path / "out", files, tmp_path / "scratch")
+    assert [w.file for w in written] == ["EXPORT.json", "a.txt", "s/made.bin", "tokens/m.bin"]
+    by_name = {w.file: w for w in written}
+    for name in ("EXPORT.json", "a.txt", "s/made.bin"):
+        content = (tmp_path / "out" / name).read_bytes()
+        assert by_name[name] == Written(name, len(content), hashlib.sha256(content).hexdigest())
+    assert by_name["tokens/m.bin"].sha256 == plan.domains[0].shards[0].bin.sha256
+    record = json.loads((tmp_path / "out" / "EXPORT.json").read_text())
+    assert record["files"]["s/made.bin"] == {"bytes": 12, "sha256": by_name["s/made.bin"].sha256}
+
+
+def test_a_writer_that_fails_leaves_nothing_and_the_old_export(plan: Plan, tmp_path: Path) -> None:
+    source = tmp_path / "source.bin"
+    source.write_bytes(b"tokens")
+    files = {"main/math/train-00000.bin": source}
+    target, scratch = tmp_path / "out" / "x", tmp_path / "out" / ".scratch"
+    write_folder(small_export(plan), plan, target, files, scratch)
+
+    def fail(folder: Path, token_files: Mapping[str, Path]) -> list[str]:
+        (folder / "half.bin").write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        write_folder(replace(small_export(plan), writers=(("", fail),)), plan, target, files, scratch)
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["x"]
+    assert (target / "s" / "made.bin").is_file()
 
 
 def test_token_files_are_linked_and_an_older_export_is_replaced(plan: Plan, tmp_path: Path) -> None:
@@ -52,7 +92,7 @@ def test_token_files_are_linked_and_an_older_export_is_replaced(plan: Plan, tmp_
         assert (target / "a.txt").read_text() == "text"
         (target / "stale.txt").write_text("old")
     write_folder(export, plan, target, {"main/math/train-00000.bin": source}, tmp_path / "out" / ".scratch")
-    assert sorted(p.name for p in target.iterdir()) == ["EXPORT.json", "a.txt", "tokens"]
+    assert sorted(p.name for p in target.iterdir()) == ["EXPORT.json", "a.txt", "s", "tokens"]
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["megatron"]
 
 
@@ -114,13 +154,15 @@ def test_every_stage_has_a_folder_with_its_own_shards(make_plan: PlanMaker, trai
     stages = [StageSection(name="anneal"), StageSection(name="long", boundary=RESTART, learning_rate=Rate(start=1e-4))]
     plan = make_plan({"web": [81, 81]}, {"web": 1}, tokens=32, stages=stages, document_tokens=9)
     export = make_export(trainer, plan, "/out")
-    assert {path.split("/")[0] for path in export.texts} == {"anneal", "long"}
-    assert [s["folder"] for s in export.facts["stages"]] == ["anneal/", "long/"]
+    assert {path.split("/")[0] for path in export.texts} == {"anneal", "long", "verify.py"}
+    assert all(f"{stage}/load.py" in export.texts for stage in ("anneal", "long"))
+    assert [s["folder"] for s in stage_facts(plan)] == ["anneal/", "long/"]
     drawn = [
         {file.name for path, file in export.links.items() if path.startswith(stage) and "heldout" not in path}
         for stage in ("anneal/", "long/")
     ]
-    assert drawn[0] and drawn[1] and not drawn[0] & drawn[1]
+    assert not drawn[0] & drawn[1]
+    assert all(drawn) or {folder for folder, _ in export.writers} == {"anneal/", "long/"}
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
@@ -128,13 +170,12 @@ def test_files_that_are_not_the_plan_are_refused(plan: Plan, trainer: str, monke
     other = replace(TRAINERS[trainer].read_back(make_export(trainer, plan, "").texts), sequences=13)
     monkeypatch.setitem(TRAINERS, trainer, replace(TRAINERS[trainer], read_back=lambda files: other))
     with pytest.raises(InputError, match=f"{trainer}, stage anneal: its files say sequences 13, the plan 12"):
-        describe(plan, [trainer])
+        make_export(trainer, plan, "")
 
 
 @pytest.mark.parametrize("trainer", TRAINERS)
 def test_folders_say_what_they_are_and_hold_no_absolute_path(plan: Plan, trainer: str) -> None:
     export = make_export(trainer, plan, "")
-    assert [s["sequences"] for s in export.facts["stages"]] == [{"math": 3, "web": 9}]
-    assert export.lost and "README.md" in export.texts
-    assert all(plan.hash[:12] in export.texts[name] for name in ("README.md",))
+    assert export.exporter.lost and "README.md" in export.texts and "verify.py" in export.texts
+    assert plan.hash in export.texts["README.md"]
     assert not any(path.startswith("/") for path in (*export.texts, *export.links))

@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midmix.mixer.export import hf
-from midmix.mixer.export.hf_load import Reader, row_order, rows
+from midmix.mixer.export.exporter import make_folder
+from midmix.mixer.export.hf import HF
+from midmix.mixer.export.hf_load import Reader, read_mixture, row_blocks, row_order, rows
 from midmix.mixer.plan.manifest import Plan
 
 
 def test_mixture_lists_rows_per_shard(plan: Plan) -> None:
-    mixture = json.loads(hf.export(plan, "").texts["mixture.json"])
+    mixture = json.loads(make_folder(HF, plan, "").texts["mixture.json"])
     assert (mixture["sequence_length"], mixture["dtype"], mixture["seed"]) == (8, "uint16", 7)
     assert [(e["domain"], e["tokens"], e["sequences"], e["available"]) for e in mixture["splits"]["train"]] == [
         ("math", "tokens/math-train-00000.bin", 3, 2),
@@ -58,6 +59,14 @@ def test_every_prefix_holds_the_planned_shares(draws: list[tuple[int, int]], par
         assert abs((prefix == i).sum() - count * len(prefix) / len(shards)) <= 1 + count * len(draws) / len(shards)
 
 
+@given(DRAWS, st.integers(1, 50))
+def test_order_depends_on_no_block_size(draws: list[tuple[int, int]], block_rows: int) -> None:
+    shards, sequences = row_order(mixture_of(draws), "train")
+    blocks = list(row_blocks(mixture_of(draws), "train", block_rows))
+    assert np.concatenate([found for found, _ in blocks]).tolist() == shards.tolist()
+    assert np.concatenate([found for _, found in blocks]).tolist() == sequences.tolist()
+
+
 def test_order_depends_on_the_seed_alone() -> None:
     first, again, other = (row_order(mixture_of([(40, 30)], seed), "train")[1] for seed in (1, 1, 2))
     assert first.tolist() == again.tolist() != other.tolist()
@@ -92,7 +101,7 @@ def test_rows_are_the_tokens_of_their_domain(tmp_path: Path) -> None:
 
 def test_reader_goes_to_worker_processes_without_its_files(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    reader = Reader(tmp_path, "train")
+    reader = Reader(tmp_path, read_mixture(tmp_path), "train")
     batch = {"shard": [0, 1], "sequence": [1, 0]}
     expected = reader(batch)
     again = copy.copy(reader)  # as pickle does it

@@ -12,13 +12,15 @@ from hypothesis import strategies as st
 
 from midmix.errors import InputError
 from midmix.mixer.export import megatron
+from midmix.mixer.export.exporter import make_folder
+from midmix.mixer.export.megatron import MEGATRON
 from midmix.mixer.plan.manifest import Plan
 
 PlanMaker = Callable[..., Plan]
 
 
 def test_blend_counts_sequences_per_shard_and_drops_zeros(plan: Plan) -> None:
-    blend = json.loads(megatron.export(plan, "").texts["blend.json"])
+    blend = json.loads(make_folder(MEGATRON, plan, "").texts["blend.json"])
     assert blend == {
         "train": ["3", "tokens/math-train-00000", "6", "tokens/web-train-00000", "3", "tokens/web-train-00001"],
         "valid": ["2", "tokens/math-heldout-00000", "2", "tokens/web-heldout-00000"],
@@ -27,14 +29,14 @@ def test_blend_counts_sequences_per_shard_and_drops_zeros(plan: Plan) -> None:
 
 
 def test_token_files_come_in_pairs_under_one_stem(plan: Plan) -> None:
-    links = megatron.export(plan, "").links
+    links = make_folder(MEGATRON, plan, "").links
     assert links["tokens/web-train-00001.bin"].name == "main/web/train-00001.bin"
     assert links["tokens/web-train-00001.idx"].name == "main/web/train-00001.idx"
     assert len(links) == 10
 
 
 def test_absolute_prefixes_where_a_root_is_given(plan: Plan) -> None:
-    export = megatron.export(plan, "/data/out/megatron")
+    export = make_folder(MEGATRON, plan, "/data/out/megatron")
     blend = json.loads(export.texts["blend.json"])
     assert blend["train"][1] == "/data/out/megatron/tokens/math-train-00000"
     assert "--per-split-data-args-path /data/out/megatron/blend.json\n" in export.texts["arguments.txt"]
@@ -42,7 +44,7 @@ def test_absolute_prefixes_where_a_root_is_given(plan: Plan) -> None:
 
 
 def test_arguments_repeat_the_plan(plan: Plan) -> None:
-    lines = megatron.export(plan, "").texts["arguments.txt"].splitlines()
+    lines = make_folder(MEGATRON, plan, "").texts["arguments.txt"].splitlines()
     given = dict((*line.split(" ", 1), "")[:2] for line in lines if not line.startswith("#"))
     assert given == {
         "--per-split-data-args-path": "blend.json",
@@ -63,21 +65,21 @@ def test_arguments_repeat_the_plan(plan: Plan) -> None:
 
 def test_held_out_text_below_a_sequence_gives_no_validation(make_plan: PlanMaker) -> None:
     plan = make_plan({"web": [81]}, {"web": 1}, tokens=16, heldout=(8,))
-    export = megatron.export(plan, "")
+    export = make_folder(MEGATRON, plan, "")
     assert json.loads(export.texts["blend.json"])["valid"] is None
     assert any("no validation blend" in note for note in export.notes)
 
 
 def test_folder_that_megatron_would_cut_in_two_is_refused(plan: Plan) -> None:
     with pytest.raises(InputError, match="without white space"):
-        megatron.export(plan, "/data/my exports")
+        make_folder(MEGATRON, plan, "/data/my exports")
 
 
 def test_more_shards_than_megatron_counts_are_refused(make_plan: PlanMaker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(megatron, "MAX_DATASETS", 2)
     plan = make_plan({"web": [81, 81, 81]}, {"web": 1}, tokens=96)
     with pytest.raises(InputError, match="3 shards to draw from, it takes 2"):
-        megatron.export(plan, "")
+        make_folder(MEGATRON, plan, "")
 
 
 def megatron_counts(weights: list[str]) -> list[int]:

@@ -12,15 +12,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from midmix.mixer.export import olmo_core
-from midmix.mixer.export.olmo_core import exact_ratios
+from midmix.mixer.export.exporter import make_folder
+from midmix.mixer.export.olmo_core import OLMO_CORE, exact_ratios
 from midmix.mixer.plan.manifest import Plan
 
 PlanMaker = Callable[..., Plan]
 
 
 def sources_of(plan: Plan, root: str = "") -> list[dict[str, Any]]:
-    sources: list[dict[str, Any]] = yaml.safe_load(olmo_core.export(plan, root).texts["mixture.yaml"])["sources"]
+    sources: list[dict[str, Any]] = yaml.safe_load(make_folder(OLMO_CORE, plan, root).texts["mixture.yaml"])["sources"]
     return sources
 
 
@@ -36,7 +36,7 @@ def test_every_pass_over_a_file_is_an_entry(plan: Plan) -> None:
 
 
 def test_dataset_names_dtype_and_ids_outright(plan: Plan) -> None:
-    export = olmo_core.export(plan, "")
+    export = make_folder(OLMO_CORE, plan, "")
     settings = json.loads(export.texts["dataset.json"])
     assert (settings["requested_tokens"], settings["global_batch_size"], settings["dtype"]) == (96, 16, "uint16")
     assert settings["tokenizer"] == {"vocab_size": 1000, "eos_token_id": 0, "pad_token_id": 0}
@@ -52,7 +52,7 @@ def test_dataset_names_dtype_and_ids_outright(plan: Plan) -> None:
 
 
 def test_small_shards_are_named(plan: Plan) -> None:
-    assert [note.split(";")[0] for note in olmo_core.export(plan, "").notes] == [
+    assert [note.split(";")[0] for note in make_folder(OLMO_CORE, plan, "").notes] == [
         "domain math: 2 of its shards are below 100 sequences",
         "domain web: 2 of its shards are below 100 sequences",
     ]

@@ -49,7 +49,7 @@ MIXTURE = Mixture(
     retain={"general": Retain(set="general.jsonl", max_rise=0.1)},
 )
 SETTINGS: dict[str, Any] = {
-    "sources": list(SOURCES), "declared": ["math_high"], "tokens": MIXTURE.tokens, "max_epochs": MIXTURE.max_epochs,
+    "sources": list(SOURCES), "declared": ["math_high"], "earlier": [], "token_files": [], "tokens": MIXTURE.tokens, "max_epochs": MIXTURE.max_epochs,
     "spent_epochs": {}, "minimum": {}, "frozen": [], "baseline": MIXTURE.baseline, "replay": MIXTURE.replay,
     "web": None, "prose": [],
 }  # fmt: skip

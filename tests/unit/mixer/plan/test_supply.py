@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from midmix.mixer.design.supply import Supply
 from midmix.mixer.plan.indexed import Index, last_token, read_index
 from midmix.mixer.plan.models import Tokenizer
 from midmix.mixer.plan.supply import make_domains, read_shards
+from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.plan.tokenizer import identify
 
 
@@ -102,6 +104,49 @@ def test_table_and_index_that_disagree_are_refused(tmp_path: Path) -> None:
         read_shards((path,), manifest, tmp_path, tokenizer())
     with pytest.raises(InputError, match=r"no such file"):
         read_shards((path,), Manifest("tokens"), tmp_path, tokenizer())
+
+
+def two_shards(folder: Path) -> tuple[Path, Manifest]:
+    """Shards of 12 tokens in 3 documents; the second one is never opened."""
+    write_pair(folder, [3, 2, 7])
+    for suffix in ("bin", "idx"):
+        (folder / f"second.{suffix}").write_bytes((folder / f"s.{suffix}").read_bytes())
+    path, manifest = tokens_table(folder, [3, 2, 7])
+    rows = pl.read_parquet(path)
+    second = rows.filter(pl.col("tokenizer") == "main").with_columns(shard=pl.lit(1, pl.Int32))
+    pl.concat([rows, second]).write_parquet(path)
+    files = [replace(a, name=a.name.replace("00000", "00001"), path=f"second{a.path[1:]}") for a in manifest.attached]
+    return path, replace(manifest, attached=(*manifest.attached, *files))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "words"),
+    [("bin", r"TOKENS counts 12 tokens, which take 24 bytes; 24 were published, 23 are there"),
+     ("idx", r"TOKENS counts 3 documents, which take 102 bytes; 102 were published, 101 are there")],
+)  # fmt: skip
+def test_a_shard_that_was_cut_off_is_found_by_its_size(tmp_path: Path, suffix: str, words: str) -> None:
+    path, manifest = two_shards(tmp_path)
+    assert [s.tokens for s in read_shards((path,), manifest, tmp_path, tokenizer())["math", "train"]] == [12, 12]
+    file = tmp_path / f"second.{suffix}"
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(InputError, match=words):
+        read_shards((path,), manifest, tmp_path, tokenizer())
+    file.unlink()
+    with pytest.raises(InputError, match=rf"train-00001\.{suffix}.*the file is gone"):
+        read_shards((path,), manifest, tmp_path, tokenizer())
+
+
+def test_an_index_that_lists_other_documents_is_refused_when_they_are_needed(tmp_path: Path) -> None:
+    path, manifest = two_shards(tmp_path)
+    shards = read_shards((path,), manifest, tmp_path, tokenizer())
+    supply = Supply(("crawl",), ("math",), np.array([[24]]))
+    domains = make_domains(supply, shards, {"crawl": (None, None)}, {"default": 4.0}, {}, ())
+    tokens = TokenShards(tmp_path, manifest, domains, {})
+    assert tokens.lengths("math", 1).tolist() == [3, 2, 7]
+    assert tokens.bin_path("math", 1) == tmp_path / "second.bin"
+    (tmp_path / "second.idx").write_bytes(index_bytes([3, 2, 8]))
+    with pytest.raises(InputError, match="lists 13 tokens in 3 documents, TOKENS counts 12 in 3"):
+        tokens.lengths("math", 1)
 
 
 @pytest.mark.parametrize("changes", [{"eos_id": 3}, {"dtype": "int32", "vocabulary_size": 100_000}])

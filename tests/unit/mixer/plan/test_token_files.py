@@ -10,8 +10,8 @@ import pytest
 
 from midmix.config import parse_config
 from midmix.errors import ConfigError, InputError
+from midmix.megatron_index import write_index
 from midmix.mixer.plan import token_files
-from midmix.mixer.plan.indexed import write_index
 from midmix.mixer.plan.models import Tokenizer
 from midmix.mixer.plan.token_files import Given, open_token_files
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from midmix.curation.tokenize import megatron
-from midmix.curation.tokenize.megatron import write_index
+from midmix import megatron_index as megatron
+from midmix.megatron_index import write_index
 
 
 def test_bytes_of_a_tiny_index(tmp_path: Path) -> None:
