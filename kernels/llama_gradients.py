@@ -128,8 +128,8 @@ def _backward(row_P, d_row_P, at, first, layers, rotation, w):  # type: ignore[n
         np.dot(w.mixed_LNA[layer].T, w.d_x_ND, _matrix(d_row_P, at[p + 1], mixed, width))
         product_back(w.d_x_ND, _matrix(row_P, at[p + 1], mixed, width), w.d_mixed_NA, w.products)
         attention_gradient(
-            w.d_mixed_NA, w.q_LSHTK[layer], w.k_LSGTK[layer], w.v_LSGTK[layer], w.kept_LSH[layer], w.scores, w.block_QK, w.turned, w.sums,
-            w.sum_TK, w.d_q_SHTK, w.d_k_SGTK, w.d_v_SGTK,
+            w.d_mixed_NA, w.q_LSHTK[layer], w.k_LSGTK[layer], w.v_LSGTK[layer], w.kept_LSH[layer], w.scores,
+            w.block_QK, w.turned, w.sums, w.sum_TK, w.d_q_SHTK, w.d_k_SGTK, w.d_v_SGTK,
         )  # fmt: skip
         join(w.d_q_SHTK, w.d_k_SGTK, w.d_v_SGTK, rotation, w.parts_NE)
         np.dot(w.normed_LND[layer].T, w.parts_NE, _matrix(d_row_P, at[p], width, together))
