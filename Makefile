@@ -39,7 +39,7 @@ test: $(READY) ## Every test that needs no GPU, big ones on a sample
 test-full: $(READY) test-trainers ## Every test at full size; GPU tests where there is a GPU; trainers' own loaders
 	MIDMIX_FULL=1 $(PYTEST) --timeout 3600 $(TESTS)
 
-test-trainers: $(TRAINERS)/ready ## Exports, jobs and exposure with the trainers' own loaders, built in .trainers (4 GB, once)
+test-trainers: $(TRAINERS)/ready ## Exports, jobs and exposure with the trainers' own loaders, built in .trainers (5 GB, once)
 	MIDMIX_TRAINERS=$(abspath $(TRAINERS)) $(TRAINERS)/core/bin/python -m pytest tests/integration/trainers \
 	  tests/integration/jobs tests/integration/exposure tests/unit/midmix/test_megatron_index.py
 
