@@ -1,8 +1,8 @@
-"""Losses and gradients of a batch of Llama-style models on a CPU, fp32, in one native call: one model after the other.
+"""Loss and gradients of a Llama-style model on a CPU, fp32, in one native call.
 
 A model of a proxy's size and its activations stay in a core's cache, and nothing between two products goes through a
 framework: at 32 tokens a step torch spends more time on its own account than on the products. The model is that of
-`proxy_train/model.py`, whose rows it reads. Letters: M models, P parameters of a model, N tokens, L layers, D width,
+`proxy_train/model.py`, whose rows it reads. Letters: P parameters of the model, N tokens, L layers, D width,
 F feed-forward, V vocabulary, C tokens of a block of logits; others in `llama_layers.py`.
 """
 
@@ -171,17 +171,6 @@ def model_gradients(  # type: ignore[no-untyped-def]
     return loss
 
 
-@njit(error_model="numpy")
-def _models(  # type: ignore[no-untyped-def]
-    rows_MP, d_rows_MP, losses_M, tokens_MN, targets_MN, at, tied, factor, eps,
-    rotation, w,
-):  # fmt: skip
-    for m in range(len(rows_MP)):
-        losses_M[m] = model_gradients(
-            rows_MP[m], d_rows_MP[m], tokens_MN[m], targets_MN[m], at, tied, factor, eps, rotation, w
-        )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
     """The shape of the models and of a batch of text; `offsets` says where each parameter of a row begins.
@@ -238,16 +227,3 @@ def arguments(sizes: Sizes, rotation: tuple[Tensor, Tensor]) -> tuple[Any, ...]:
     """The last arguments of `model_gradients`: what all models of a shape share."""
     factors = np.float32(sizes.embedding_factor), np.float32(sizes.norm_eps)
     return np.array(sizes.offsets), sizes.tied, *factors, arrays(*rotation), allocate(sizes)
-
-
-class LlamaGradients:
-    """Mean losses and gradients of models of one shape on batches of text of one size, with buffers that stay."""
-
-    def __init__(self, sizes: Sizes, rotation: tuple[Tensor, Tensor]) -> None:
-        self.model = arguments(sizes, rotation)
-
-    def __call__(self, rows_MP: Tensor, gradients_MP: Tensor, tokens_MN: Tensor, targets_MN: Tensor) -> Tensor:
-        """Mean losses [M] in nats per token; `gradients_MP` is filled. All contiguous, fp32 and int64."""
-        losses_M = torch.empty(len(rows_MP))
-        _models(*arrays(rows_MP, gradients_MP, losses_M, tokens_MN.contiguous(), targets_MN.contiguous()), *self.model)
-        return losses_M

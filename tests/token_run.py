@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,10 @@ def random_texts(generator: np.random.Generator, first_id: int, about: int) -> T
     return [np.append(generator.integers(first_id, first_id + 90, n - 1), 0).astype("<u2") for n in lengths]
 
 
-def write_tokens(folder: Path, shards: Iterable[tuple[str, str, int, Texts]]) -> None:
-    """TOKENS with the given shards: domain, split, number and documents of each."""
+def write_tokens(
+    folder: Path, shards: Iterable[tuple[str, str, int, Texts]], key_of: Callable[[int], int] = lambda number: number
+) -> list[int]:
+    """TOKENS with the given shards: domain, split, number and documents of each. Returns the documents' keys."""
     rows: list[dict[str, Any]] = []
     attached = []
     for domain, split, shard, texts in shards:
@@ -52,8 +54,9 @@ def write_tokens(folder: Path, shards: Iterable[tuple[str, str, int, Texts]]) ->
         attached.append(attach_file(folder, TOKENS, f"{stem}.idx", lambda p, n=lengths: write_index(p, n, "uint16")))
         for offset, length in zip((np.cumsum(lengths) - lengths).tolist(), lengths.tolist(), strict=True):
             key = {"tokenizer": "main", "domain": domain, "split": split, "shard": shard, "offset": offset}
-            rows.append(key | {"num_tokens": length, "num_bytes": 4 * length, "doc": len(rows)})
+            rows.append(key | {"num_tokens": length, "num_bytes": 4 * length, "doc": key_of(len(rows))})
     publish_rows(folder, TOKENS, rows, tuple(attached))
+    return [row["doc"] for row in rows]
 
 
 def write_base(folder: Path, weights: Mapping[str, float]) -> None:

@@ -67,7 +67,9 @@ def exposure(
 
 
 def _documents(run: Run, replay: Replay, doc: str | None, source: str | None, *, as_json: bool) -> None:
-    found = _of_document(run, replay, doc) if doc is not None else _of_source(run, replay, source or "")
+    from midmix.exposed import exposed_document, exposed_source
+
+    found = exposed_document(run, replay, doc) if doc is not None else exposed_source(run, replay, source or "")
     facts, exposures = found
     if as_json:
         _echo_json(replay, facts | {"stages": [_as_json(e) for e in exposures]})
@@ -84,56 +86,18 @@ def _documents(run: Run, replay: Replay, doc: str | None, source: str | None, *,
     _say_trainers(replay)
 
 
-def _of_document(run: Run, replay: Replay, name: str) -> tuple[dict[str, Any], list[Exposure]]:
-    import numpy as np
-
-    from midmix.explain import find_document
-
-    key = find_document(run, name)
-    facts = _facts(run, [key])[key]
-    rows = replay.places.tokens_of(np.array([key], np.uint64))
-    if rows.height:
-        return facts | {"tokens": int(rows["num_tokens"][0])}, replay.exposures(replay.places.held(rows))
-    kept = run.sql(f"SELECT keep, reason FROM decisions WHERE doc = {key}").fetchall()
-    held_out = replay.places.tokens_of(np.array([key], np.uint64), split="heldout").height
-    why = "held out: never trained on" if held_out else f"dropped: {kept[0][1]}" if kept and not kept[0][0] else None
-    return facts | {"not_in_the_plan": why or "not among the tokens"}, []
-
-
-def _of_source(run: Run, replay: Replay, name: str) -> tuple[dict[str, Any], list[Exposure]]:
-    from midmix.config import nearest
-    from midmix.mixer.exposure.counts import named_before
-    from midmix.tables import PARTS
-
-    parts = run.table(PARTS.name).collect().filter(source=name)["part"].to_list()
-    given = [d for d in replay.plan.domains if d.id == name and name in run.config.token_files]
-    earlier = named_before(replay.plan.earlier, name)
-    if not parts and not given and not earlier and name not in run.config.sources:
-        raise ConfigError(f"--source: no source {name!r}{nearest(name, run.config.sources)}")
-    if given:
-        held = replay.places.whole(given[0])
-        documents, tokens = given[0].documents, given[0].tokens
-    else:
-        rows = replay.places.tokens_of_parts(parts)
-        held, documents, tokens = replay.places.held(rows), rows.height, int(rows["num_tokens"].sum())
-    facts = {"source": name, "documents": documents, "tokens": tokens}
-    return facts, [*earlier, *replay.exposures(held)]
-
-
 def _contaminated(run: Run, replay: Replay, name: str, *, as_json: bool) -> None:
-    from midmix.config import nearest
+    from midmix.exposed import exposed_leaks
 
-    if name not in run.config.evaluation_sets:
-        raise ConfigError(f"--contaminated: no benchmark {name!r}{nearest(name, run.config.evaluation_sets)}")
-    hits = {row[0]: row[1:] for row in run.sql(_HITS.replace("NAME", name)).fetchall()}
-    kept, found = _leaking(run, replay, hits)
-    head = {"benchmark": name, "documents_that_touch_it": len(hits), "kept": kept, "in_the_plan": len(found)}
+    leaks = exposed_leaks(run, replay, name)
+    found = leaks.documents
+    head = {"benchmark": name, "documents_that_touch_it": leaks.touching, "kept": leaks.kept, "in_the_plan": len(found)}
     if as_json:
         documents = [d | {"stages": [_as_json(e) for e in d["stages"]]} for d in found]
         _echo_json(replay, head | {"documents": documents})
         return
     typer.echo(
-        f"{name}: {len(hits):,} documents touch it; {kept:,} are kept to train on, {len(found):,} are in the plan"
+        f"{name}: {leaks.touching:,} documents touch it; {leaks.kept:,} are kept to train on, {len(found):,} are in the plan"
     )
     for document in found[:MOST_SHOWN]:
         masked = ", masked in the text" if document["masked"] else ""
@@ -146,34 +110,12 @@ def _contaminated(run: Run, replay: Replay, name: str, *, as_json: bool) -> None
     _say_trainers(replay)
 
 
-def _leaking(run: Run, replay: Replay, hits: dict[int, Any]) -> tuple[int, list[dict[str, Any]]]:
-    """How many of the documents in `hits` are kept to train on, and those that a stage draws from, with what it reads."""
-    import numpy as np
-
-    from midmix.mixer.exposure.counts import BY_PLAN
-
-    rows = replay.places.tokens_of(np.array(sorted(hits), np.uint64))
-    facts = _facts(run, rows["doc"].to_list())
-    found = []
-    for row in rows.partition_by("doc", maintain_order=True):
-        stages = replay.exposures(replay.places.held(row))
-        if any(exposure.trained == BY_PLAN for exposure in stages):
-            items, labels, overlap, masked = hits[row["doc"][0]]
-            told = {"items": items, "labels": labels, "overlap": overlap, "masked": masked}
-            found.append(facts[row["doc"][0]] | told | {"tokens": int(row["num_tokens"][0]), "stages": stages})
-    return rows.height, found
-
-
-_HITS = """
-SELECT doc, list_sort(list_distinct(list(item))), string_agg(DISTINCT label, ' and ' ORDER BY label), max(overlap),
-  doc IN (SELECT doc FROM cuts WHERE reason IN ('leak.NAME', 'variant.NAME'))
-FROM contamination WHERE "set" = 'NAME' GROUP BY doc"""
-
-
 def _step(run: Run, replay: Replay, name: str | None, number: int, *, as_json: bool) -> None:
+    from midmix.exposed import document_facts
+
     chosen = replay.stage(name)
     reads = replay.step(chosen, number)
-    facts = _facts(run, sorted({read.doc for read in reads if read.doc is not None}))
+    facts = document_facts(run, sorted({read.doc for read in reads if read.doc is not None}))
     rows: list[dict[str, Any]] = [
         {"sequence": r.sequence, "domain": r.domain, "shard": r.shard, "document_of_shard": r.document}
         | (facts[r.doc] if r.doc is not None else {"doc": None})
@@ -194,18 +136,6 @@ def _step(run: Run, replay: Replay, name: str | None, number: int, *, as_json: b
         f"{chosen.global_batch_sequences:,} sequences, {documents:,} documents, {sum(r.tokens for r in reads):,} tokens"
     )
     print_table(("sequence", "domain", "document", "source", "id", "its tokens", "input"), table)
-
-
-def _facts(run: Run, keys: Sequence[int]) -> dict[int, dict[str, Any]]:
-    from midmix.show import rows_of
-    from midmix.tables import parse_key
-
-    found: dict[int, dict[str, Any]] = {}
-    for first in range(0, len(keys), 1000):
-        listed = ", ".join(str(int(key)) for key in keys[first : first + 1000])
-        query = f"SELECT doc, source, path, row, user_id, url FROM documents WHERE doc IN ({listed})"
-        found |= {parse_key(row["doc"]): row for row in rows_of(run.sql(query))}
-    return found
 
 
 def _as_json(exposure: Exposure) -> dict[str, Any]:

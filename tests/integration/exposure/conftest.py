@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from token_run import Texts, publish_rows, random_texts, write_tokenizer, write_tokens
 
-from midmix.artifact import Manifest, attach_file, load_manifest, publish, sha256_of, write_table
+from midmix.artifact import load_manifest, sha256_of
 from midmix.config import Config, parse_config
 from midmix.flow import steps_between
-from midmix.megatron_index import write_index
 from midmix.mixer.plan.manifest import Plan, parse_plan
 from midmix.runner import run_steps
 from midmix.tables import (
@@ -24,9 +24,7 @@ from midmix.tables import (
     EVIDENCE,
     PARTS,
     SOURCES,
-    TOKENS,
     WEIGHTS,
-    Table,
     doc_key,
 )
 
@@ -37,38 +35,11 @@ SOURCE_NAMES = ("crawl", "forum")
 DROPPED = doc_key(0, 100_000)
 
 
-def publish_rows(folder: Path, table: Table, rows: list[dict[str, Any]], attached: tuple[Any, ...] = ()) -> None:
-    entry = write_table(folder, table, pa.Table.from_pylist(rows, schema=table.schema()), stem="all")
-    publish(folder, Manifest(table.name, (entry,), attached))
-
-
-def _texts(generator: np.random.Generator, first_id: int, about: int) -> list[np.ndarray[Any, Any]]:
-    lengths: list[int] = []
-    while sum(lengths) < about:
-        lengths.append(int(generator.integers(2, 96)))
-    return [np.append(generator.integers(first_id, first_id + 90, n - 1), 0).astype("<u2") for n in lengths]
-
-
-def _write_tokens(folder: Path) -> list[int]:
-    """Token shards of both splits; every third document is the forum's. Returns all keys."""
+def _shards() -> Iterator[tuple[str, str, int, Texts]]:
     generator = np.random.default_rng(5)
-    rows, attached, number = [], [], 0
     for domain, (first_id, sizes, _) in DOMAINS.items():
         for split, shard, about in [("heldout", 0, 300), *(("train", i, about) for i, about in enumerate(sizes))]:
-            texts = _texts(generator, first_id, about)
-            stem = f"main/{domain}/{split}-{shard:05d}"
-            tokens, lengths = np.concatenate(texts), np.array([len(t) for t in texts])
-            attached.append(attach_file(folder, TOKENS, f"{stem}.bin", lambda p, t=tokens: p.write_bytes(t.tobytes())))
-            attached.append(
-                attach_file(folder, TOKENS, f"{stem}.idx", lambda p, n=lengths: write_index(p, n, "uint16"))
-            )
-            for offset, length in zip(np.cumsum(lengths) - lengths, lengths, strict=True):
-                key = {"tokenizer": "main", "domain": domain, "split": split, "shard": shard, "offset": int(offset)}
-                doc = doc_key(number % 3 == 0, number)
-                rows.append(key | {"num_tokens": int(length), "num_bytes": 4 * int(length), "doc": doc})
-                number += 1
-    publish_rows(folder, TOKENS, rows, tuple(attached))
-    return [row["doc"] for row in rows]
+            yield domain, split, shard, random_texts(generator, first_id, about)
 
 
 def _write_documents(folder: Path, keys: list[int]) -> None:
@@ -115,14 +86,6 @@ def _write_leaks(folder: Path, keys: list[int]) -> None:
     publish_rows(folder, CUTS, [cut])
 
 
-def _write_tokenizer(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    vocabulary = {"<eos>": 0} | {f"w{i}": i for i in range(1, 1000)}
-    model = {"type": "WordLevel", "vocab": vocabulary, "unk_token": "<eos>"}
-    (folder / "tokenizer.json").write_text(json.dumps({"version": "1.0", "added_tokens": [], "model": model}))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"eos_token": "<eos>"}))
-
-
 def _config(base: Path) -> Config:
     digest = sha256_of(base / "tokenizer" / "tokenizer.json")
     constant = {"schedule": "constant", "start": 1e-4}
@@ -158,8 +121,9 @@ def planned_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder; tests must not change it."""
     base = tmp_path_factory.mktemp("exposure")
     folder = base / "run"
-    _write_tokenizer(base / "tokenizer")
-    keys = _write_tokens(folder)
+    write_tokenizer(base / "tokenizer", 1000)
+    # every third document is the forum's
+    keys = write_tokens(folder, _shards(), lambda number: doc_key(number % 3 == 0, number))
     _write_documents(folder, keys)
     _write_leaks(folder, keys)
     weights = [
@@ -169,7 +133,7 @@ def planned_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish_rows(folder, WEIGHTS, weights)
     claim = {"subject": "overall", "claim": "verdict", "verdict": "weak", "words": "little is known"}
     publish_rows(folder, EVIDENCE, [claim])
-    (base / "old-0.npy").write_bytes(np.concatenate(_texts(np.random.default_rng(9), 400, 900)).tobytes())
+    (base / "old-0.npy").write_bytes(np.concatenate(random_texts(np.random.default_rng(9), 400, 900)).tobytes())
     (base / "quiz.jsonl").write_text(json.dumps({"question": "why?", "answer": "so"}))
     (folder / "state").mkdir()
     (folder / "state" / "lock").touch()

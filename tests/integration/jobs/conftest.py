@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from token_run import Texts, publish_rows, write_tokens
 
-from midmix.artifact import Attachment, Manifest, attach_file, publish, write_table
-from midmix.megatron_index import write_index
-from midmix.tables import DESIGNS, EVALUATION_ITEMS, PARTS, SOURCES, TOKENS, Table
+from midmix.tables import DESIGNS, EVALUATION_ITEMS, PARTS, SOURCES
 
 LENGTH, BATCH, TRAINING = 32, 8, 32_768
 VOCABULARY = 128
@@ -41,26 +39,11 @@ def documents(generator: np.random.Generator, domain: int, about: int) -> Iterat
         yield ids
 
 
-def put(folder: Path, table: Table, rows: list[dict[str, Any]], attached: tuple[Attachment, ...] = ()) -> None:
-    entry = write_table(folder, table, pa.Table.from_pylist(rows, schema=table.schema()), stem="all")
-    publish(folder, Manifest(table.name, (entry,), attached))
-
-
-def put_tokens(folder: Path) -> None:
+def shards() -> Iterator[tuple[str, str, int, Texts]]:
     generator = np.random.default_rng(3)
-    rows, attached = [], []
     for number, (domain, sizes) in enumerate(DOMAINS.items()):
         for split, shard, about in [("heldout", 0, 700), *(("train", i, about) for i, about in enumerate(sizes))]:
-            texts = list(documents(generator, number, about))
-            ids, lengths = np.concatenate(texts), np.array([len(text) for text in texts])
-            stem = f"main/{domain}/{split}-{shard:05d}"
-            attached.append(attach_file(folder, TOKENS, f"{stem}.bin", lambda p, ids=ids: p.write_bytes(ids.tobytes())))
-            attached.append(attach_file(folder, TOKENS, f"{stem}.idx", lambda p, n=lengths: write_index(p, n, "<u2")))
-            for offset, length in zip(np.cumsum(lengths) - lengths, lengths, strict=True):
-                key = {"tokenizer": "main", "domain": domain, "split": split, "shard": shard, "offset": int(offset)}
-                size = {"num_tokens": int(length), "num_bytes": 4 * (int(length) - 1)}
-                rows.append(key | size | {"doc": number << 32 | len(rows)})
-    put(folder, TOKENS, rows, tuple(attached))
+            yield domain, split, shard, list(documents(generator, number, about))
 
 
 def put_config(base: Path, folder: Path) -> None:
@@ -93,7 +76,7 @@ def put_design(folder: Path, design: list[tuple[str, int, tuple[float, ...]]] = 
         for run, (role, seed, weights) in enumerate(design)
         for domain, weight in zip(DOMAINS, weights, strict=True)
     ]
-    put(folder, DESIGNS, rows)
+    publish_rows(folder, DESIGNS, rows)
 
 
 def put_items(folder: Path) -> None:
@@ -103,7 +86,7 @@ def put_items(folder: Path) -> None:
         words = [f"w{i}" for i in next(documents(generator, 1, 1))[:-1]]
         texts = {"question": " ".join(words[:4]), "answer": " ".join(words[4:])}
         rows.append({"set": "proofs", "role": "target", "item": item} | texts)
-    put(folder, EVALUATION_ITEMS, rows)
+    publish_rows(folder, EVALUATION_ITEMS, rows)
 
 
 @pytest.fixture
@@ -116,9 +99,9 @@ def run(tmp_path: Path) -> Path:
     for i, name in enumerate(DOMAINS):
         parts.append({"part": i, "source": name, "path": name, "file_hash": "0", "text_column": "text", **numbers})
         sources.append({"source": name, "position": i, "survivor_rank": i, "kind": "prose", "path": name})
-    put(folder, PARTS, parts)
-    put(folder, SOURCES, sources)
-    put_tokens(folder)
+    publish_rows(folder, PARTS, parts)
+    publish_rows(folder, SOURCES, sources)
+    write_tokens(folder, shards())
     put_items(folder)
     put_design(folder)
     return folder

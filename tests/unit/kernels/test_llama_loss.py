@@ -5,8 +5,8 @@ import torch
 from midmix.kernels.llama_gradients import allocate
 from midmix.kernels.llama_loss import head_loss
 from midmix.kernels.small_products import unpacked_rows
-from midmix.proxy_train.gradients import sizes_of
 from midmix.proxy_train.shape import Shape
+from midmix.proxy_train.update import sizes_of
 
 SHAPE = Shape(layers=1, width=64, feed_forward=8, heads=1, vocabulary=700)
 

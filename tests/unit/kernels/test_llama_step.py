@@ -2,12 +2,13 @@
 
 import pytest
 import torch
+from native_gradients import native_gradients
 from torch import Tensor
 
 from midmix.kernels.llama_step import LlamaStep
-from midmix.proxy_train.gradients import gradients_of, rotation_of, sizes_of
 from midmix.proxy_train.model import Models
 from midmix.proxy_train.shape import Shape
+from midmix.proxy_train.update import rotation_of, sizes_of
 
 SHAPE = Shape(layers=2, width=16, feed_forward=24, heads=2, vocabulary=50)
 BETAS, EPS = (0.9, 0.99), 1e-8
@@ -57,8 +58,7 @@ def test_each_model_steps_as_by_torch_with_its_own_rate_decay_and_clip() -> None
     ]  # fmt: skip
     for number in range(1, 4):
         # gradients where the native form stands, so that what is compared is the clip and AdamW
-        gradients = torch.empty_like(native.models.rows_MP)
-        losses = gradients_of(native.models, *SIZE)(gradients, *_text(number))
+        losses, gradients = native_gradients(native.models, *_text(number))
         assert torch.equal(native.step(number), losses)
         for m, (decayed, free) in enumerate(parts):
             decayed.grad, free.grad = gradients[m].double().split([len(decayed), len(free)])
