@@ -54,7 +54,7 @@ def write_tokens(
         attached.append(attach_file(folder, TOKENS, f"{stem}.idx", lambda p, n=lengths: write_index(p, n, "uint16")))
         for offset, length in zip((np.cumsum(lengths) - lengths).tolist(), lengths.tolist(), strict=True):
             key = {"tokenizer": "main", "domain": domain, "split": split, "shard": shard, "offset": offset}
-            rows.append(key | {"num_tokens": length, "num_bytes": 4 * length, "doc": key_of(len(rows))})
+            rows.append(key | {"num_tokens": length, "num_bytes": 4 * (length - 1), "doc": key_of(len(rows))})
     publish_rows(folder, TOKENS, rows, tuple(attached))
     return [row["doc"] for row in rows]
 
