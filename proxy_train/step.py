@@ -25,12 +25,10 @@ from midmix.proxy_train.start import FROM_SEED, checkpoint_settings, schedule_se
 from midmix.proxy_train.tokens import load_tokenizer, num_ids
 from midmix.step import Context
 from midmix.tables import DESIGNS, EVALUATION_ITEMS, HALVINGS, LOSSES, PROXIES, TOKENS
-from midmix.tables.mixture import ADDED, ADDED_TOGETHER, FIRST_ADDED, OUTSIDE
+from midmix.tables.mixture import ADDED, ADDED_TOGETHER, CANDIDATE_ROLES, FIRST_ADDED, OUTSIDE
 from midmix.task import Output, Task
 
 VERSION = 3
-# What halving may stop; all other roles are references, repeats, or runs that are compared seed by seed.
-CANDIDATE_ROLES = ("interior", "space-filling", "sequential")
 
 
 def run(context: Context) -> None:

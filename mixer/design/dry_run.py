@@ -8,17 +8,16 @@ from dataclasses import dataclass
 
 from midmix.artifact import read_table
 from midmix.config import Config
+from midmix.mixer.design.cost import Check, Cost, cost_of
 from midmix.mixer.design.inputs import MixtureInputs, inputs_of
 from midmix.mixer.design.pool import dirichlet_pool, group_numbers
 from midmix.mixer.design.power import (
     STATED,
     Effect,
     Prior,
-    Split,
     check_effect,
     prior_of,
     smallest_effect,
-    split_compute,
 )
 from midmix.mixer.design.space_filling import Design, design_mixtures
 from midmix.mixer.fit.swarm import Swarm, read_swarm
@@ -31,17 +30,8 @@ CANDIDATES = 256
 
 
 @dataclass(frozen=True)
-class Check:
-    """A larger check of the recommendation: so many runs of a model of so many parameters on so many tokens."""
-
-    runs: int
-    parameters: int
-    tokens: int
-
-
-@dataclass(frozen=True)
 class Preview:
-    """Runs by role, floating-point operations of one at every size and of all, how compute splits, and what can be shown.
+    """Runs by role, what they cost, and what can be shown.
 
     `effects` maps a target to the prior it rests on, the smallest gain of a mixture over the reference that shows, and
     that of two mixtures run as often as the larger check allows (None without one).
@@ -49,9 +39,7 @@ class Preview:
 
     roles: Mapping[str, int]
     tokens_per_run: int
-    flops_per_run: float
-    flops: float
-    split: Split
+    cost: Cost
     reference: str
     effects: Mapping[str, tuple[Prior, Effect, float | None]]
 
@@ -64,17 +52,12 @@ def preview(run: Run, *, parameters: Sequence[int], check: Check | None) -> Prev
     config, inputs = run.config, inputs_of(run, "design")
     proxy = config.require("proxy", "design")
     chosen = design_of(config, inputs)
-    cost = 6.0 * sum(parameters) * proxy.tokens
-    check_cost = 6.0 * check.parameters * check.tokens if check else 0.0
-    check_runs = check.runs if check else 0
     return Preview(
         roles=Counter(chosen.roles),
         tokens_per_run=proxy.tokens,
-        flops_per_run=cost,
-        flops=cost * len(chosen.roles) + check_runs * check_cost,
-        split=split_compute(chosen.weights, run_cost=cost, check_runs=check_runs, check_cost=check_cost),
+        cost=cost_of(chosen, proxy, parameters, check),
         reference="natural" if inputs.baseline is None else "baseline",
-        effects=_effects(run, inputs, chosen.weights, check_runs // 2),
+        effects=_effects(run, inputs, chosen.weights, check.runs // 2 if check else 0),
     )
 
 

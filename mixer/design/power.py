@@ -16,7 +16,7 @@ from scipy.linalg import cho_factor, cho_solve
 from threadpoolctl import threadpool_limits
 
 from midmix.mixer.fit.swarm import noise_sd
-from midmix.mixer.simplex import F64, I64, hellinger, mixture_groups
+from midmix.mixer.simplex import F64, I64, hellinger
 
 SHOWN = 1.96 + 0.84  # standard deviations: 95% two-sided, seen with 80% chance
 DRAWS = 48
@@ -47,15 +47,6 @@ class Effect:
 
     typical: float
     best: float
-
-
-@dataclass(frozen=True)
-class Split:
-    """Shares of all compute, which sum to 1."""
-
-    mixtures: float
-    replicates: float
-    check: float
 
 
 def prior_of(losses: F64, groups: I64, heldout_error: float | None = None) -> Prior | None:
@@ -101,14 +92,6 @@ def smallest_effect(weights: F64, reference: F64, candidates: F64, prior: Prior,
 def check_effect(prior: Prior, seeds: int) -> float:
     """The smallest gain that shows when two mixtures are run with `seeds` seeds each and compared directly."""
     return SHOWN * prior.noise * float(np.sqrt(2.0 / seeds))
-
-
-def split_compute(weights: F64, *, run_cost: float, check_runs: int, check_cost: float) -> Split:
-    """How compute splits between distinct mixtures, repeats of them, and `check_runs` larger runs; costs per run in any unit."""
-    mixtures = int(mixture_groups(weights).max()) + 1
-    costs = np.array([mixtures * run_cost, (len(weights) - mixtures) * run_cost, check_runs * check_cost])
-    shares = costs / costs.sum()
-    return Split(float(shares[0]), float(shares[1]), float(shares[2]))
 
 
 def _drawn_laws(k: int, own: int | None) -> list[tuple[F64, float]]:

@@ -13,7 +13,7 @@ from midmix.cli.options import Debug, RunFolder, Set, app
 from midmix.errors import ConfigError
 
 if TYPE_CHECKING:
-    from midmix.mixer.design.dry_run import Check, Preview
+    from midmix.mixer.design.dry_run import Preview
     from midmix.run import Run
 
 
@@ -105,7 +105,8 @@ def _write_jobs(run: Run, to: str, dest: Path | None, checkpoint: Path | None, t
 
 
 def _preview(run: Run, check_runs: int, check_parameters: str, check_tokens: str) -> None:
-    from midmix.mixer.design.dry_run import Check, preview
+    from midmix.mixer.design.cost import Check
+    from midmix.mixer.design.dry_run import preview
     from midmix.mixer.results.result import count
 
     check: Check | None = None
@@ -142,11 +143,18 @@ def _print_preview(found: Preview, sizes: int) -> None:
     runs = sum(found.roles.values())
     typer.echo(f"{runs} runs: {roles}")
     typer.echo(f"{found.tokens_per_run:,} tokens each, {runs * found.tokens_per_run:,} in all")
+    cost = found.cost
+    uses = {
+        "mixtures": cost.mixtures,
+        "repeats": cost.replicates,
+        "the base": cost.base,
+        "the larger check": cost.check,
+    }
     typer.echo(
-        f"{found.flops_per_run:.2e} FLOPs each{at_sizes}, {found.flops:.2e} in all (6 x parameters x tokens): "
-        f"{found.split.mixtures:.0%} for mixtures, {found.split.replicates:.0%} for repeats, "
-        f"{found.split.check:.0%} for the larger check"
+        f"{cost.run:.2e} FLOPs each{at_sizes}, {cost.total:.2e} in all (6 x parameters x tokens): "
+        + ", ".join(f"{flops / cost.total:.0%} for {use}" for use, flops in uses.items() if flops)
     )
+    typer.echo(f"{cost.kept_bytes / 1e6:,.1f} MB of weights kept")
     typer.echo(f"smallest gain over the {found.reference} mixture that shows (95%, four times in five), bits per byte:")
     width = max(len(name) for name in found.effects)
     for name, (prior, effect, check) in found.effects.items():

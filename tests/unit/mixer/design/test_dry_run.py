@@ -5,23 +5,25 @@ from __future__ import annotations
 import pytest
 
 from midmix.artifact import load_manifest
-from midmix.mixer.design.dry_run import Check, preview
+from midmix.mixer.design.cost import Check
+from midmix.mixer.design.dry_run import preview
 from midmix.run import Run
 
 
 def test_runs_and_compute_add_up(tokenized: Run) -> None:
     found = preview(tokenized, parameters=[1000], check=Check(4, 10_000, 2_000_000))
     assert dict(found.roles) == {"control": 1, "natural": 1, "interior": 2, "space-filling": 6, "replicate": 2}
-    assert found.flops_per_run == 6 * 1000 * 1_000_000
-    assert found.flops == pytest.approx(12 * found.flops_per_run + 4 * 6 * 10_000 * 2_000_000)
-    split = found.split
-    assert split.mixtures + split.replicates + split.check == pytest.approx(1)
-    assert split.mixtures == pytest.approx(10 * found.flops_per_run / found.flops)
+    cost = found.cost
+    assert cost.run == 6 * 1000 * 1_000_000
+    assert (cost.mixtures, cost.replicates, cost.base) == (10 * cost.run, 2 * cost.run, 0)
+    assert cost.check == 4 * 6 * 10_000 * 2_000_000
+    assert cost.total == 12 * cost.run + cost.check
+    assert cost.kept_bytes == 12 * 1000 * 4
     assert load_manifest(tokenized.folder, "designs").files == ()
 
 
 def test_a_ladder_costs_the_sum_of_its_sizes(tokenized: Run) -> None:
-    assert preview(tokenized, parameters=[1000, 500], check=None).flops_per_run == 6 * 1500 * 1_000_000
+    assert preview(tokenized, parameters=[1000, 500], check=None).cost.run == 6 * 1500 * 1_000_000
 
 
 def test_without_earlier_runs_the_stated_spread_is_what_it_rests_on(tokenized: Run) -> None:

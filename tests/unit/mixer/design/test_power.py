@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from midmix.mixer.design import power
-from midmix.mixer.design.power import Prior, Split, check_effect, prior_of, smallest_effect, split_compute
+from midmix.mixer.design.power import Prior, check_effect, prior_of, smallest_effect
 from midmix.mixer.laws.power import Power
 
 RNG = np.random.default_rng(3)
@@ -58,11 +58,6 @@ def test_errors_of_laws_fitted_on_the_design_are_of_the_size_foretold() -> None:
 
 def test_two_mixtures_compared_directly() -> None:
     assert check_effect(Prior(0.1, 0.01, "stated"), seeds=2) == pytest.approx(0.028)
-
-
-def test_compute_splits_by_cost() -> None:
-    weights = np.vstack([DESIGN[:6], DESIGN[:2]])
-    assert split_compute(weights, run_cost=10.0, check_runs=2, check_cost=60.0) == Split(0.3, 0.1, 0.6)
 
 
 def test_earlier_runs_give_spread_and_noise() -> None:
