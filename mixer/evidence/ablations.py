@@ -20,10 +20,14 @@ def ablations(swarm: Swarm, losses: F64, combinations: Mapping[str, F64], unit: 
 
     Runs count where two mixtures at one scale differ in nothing but a domain that one of them lacks, its share given to the
     others in proportion. The interval is of the difference of their means, by the noise between seeds of all repeats.
+    The control on web alone is there for another question: beside replay of two domains it would pass for one.
     """
     replicates = swarm.replicates
     claims = []
+    of_web = set(replicates) - set(replicates[[run not in swarm.web for run in swarm.runs]])
     for domain, with_it, without in left_out(swarm.weights, replicates):
+        if without in of_web:
+            continue
         for name, combination in combinations.items():
             values = losses @ combination
             claims.append(_claim(swarm.domains[domain], name, values, replicates, (with_it, without), unit))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -51,9 +52,10 @@ class Anchors:
 class Swarm:
     """Runs (n) x domains (k) and runs x metrics (m), losses at the last step, in bits per byte unless told otherwise.
 
-    `left_out` names the runs that are no evidence, with the reason. `control` marks the runs on replay alone. `anchors`
-    are runs of a larger scale that are not among the n. Where they were taken in (`scales.at_larger_scale`), `large` marks
-    them among the n, `larger` is their kind, and `lines` says per metric how the others' losses were mapped to it.
+    `left_out` names the runs that are no evidence, with the reason. `control` marks the runs on replay alone, `web` names
+    those on web alone. `anchors` are runs of a larger scale that are not among the n. Where they were taken in
+    (`scales.at_larger_scale`), `large` marks them among the n, `larger` is their kind, and `lines` says per metric how the
+    others' losses were mapped to it.
     `own` names the domain of a metric where the metric's name does not. `rungs` are all scales with four mixtures or more,
     the smallest first, whichever of them the n runs are of: they say whether sizes rank mixtures alike.
     """
@@ -73,6 +75,7 @@ class Swarm:
     own: Mapping[str, str] = field(default_factory=dict)
     unit: str = BITS
     rungs: tuple[Anchors, ...] = ()
+    web: frozenset[int] = frozenset()
 
     @property
     def groups(self) -> I64:
@@ -157,6 +160,7 @@ def read_swarm(designs: pa.Table, losses: pa.Table, domains: Sequence[str], unit
         anchors=anchors,
         unit=unit,
         rungs=scales,
+        web=mixtures.web,
     )
 
 
@@ -171,10 +175,11 @@ def _kind_in_force(results: Mapping[Kind, Sequence[Row]]) -> Kind | None:
 
 @dataclass(frozen=True)
 class _Mixtures:
-    """Weights [k] of every run, the runs whose role is control, and runs made elsewhere on domains that are not here."""
+    """Weights [k] of every run, those whose role is control or web, and runs made elsewhere on domains that are not here."""
 
     weights: dict[int, F64]
     controls: tuple[int, ...]
+    web: frozenset[int]
     strange: dict[int, str]
 
     def is_control(self, run: int) -> bool:
@@ -184,7 +189,8 @@ class _Mixtures:
 def _read_designs(designs: pa.Table, domains: Sequence[str]) -> _Mixtures:
     position = {domain: j for j, domain in enumerate(domains)}
     weights: dict[int, F64] = {}
-    controls, strange = set(), {}
+    roles: dict[str, set[int]] = defaultdict(set)
+    strange: dict[int, str] = {}
     for row in designs.to_pylist():
         run, domain = row["run"], row["domain"]
         if row["pool"] is not None:
@@ -198,9 +204,9 @@ def _read_designs(designs: pa.Table, domains: Sequence[str]) -> _Mixtures:
                 f"DESIGNS has domain {domain!r}, the tokens at hand have {', '.join(domains)}. "
                 f"Run again from the step design."
             )
-        if row["role"] == "control":
-            controls.add(run)
-    return _Mixtures({r: w for r, w in weights.items() if r not in strange}, tuple(sorted(controls)), strange)
+        roles[row["role"]].add(run)
+    known = {run: row for run, row in weights.items() if run not in strange}
+    return _Mixtures(known, tuple(sorted(roles["control"])), frozenset(roles["web"]), strange)
 
 
 def _scales(

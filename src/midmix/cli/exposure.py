@@ -162,7 +162,7 @@ def _echo_json(replay: Replay, value: dict[str, Any]) -> None:
 def _print_exposures(exposures: Sequence[Exposure]) -> None:
     if not exposures:
         return
-    headings: tuple[str, ...] = ("stage", "trained", "domain", "documents", "tokens", "epochs", "expected to be seen")
+    headings: tuple[str, ...] = ("stage", "trained", "domain", "documents", "tokens", "epochs", "tokens to be seen")
     rows: list[tuple[str, ...]] = [
         (e.stage, e.trained, e.domain, f"{e.documents:,}", f"{e.tokens:,}", f"{e.epochs:.2f}", f"{e.tokens_seen:,.0f}")
         for e in exposures

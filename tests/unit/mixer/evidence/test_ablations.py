@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,3 +47,10 @@ def test_an_effect_within_the_noise_or_without_repeats_is_not_supported() -> Non
     assert claim.verdict == NOT_SUPPORTED and "within the noise" in claim.reason
     (claim,) = ablations(swarm([WITH, WITHOUT]), noisy[:2], {"gold": ALL["gold"]}, BITS)
     assert claim.verdict == NOT_SUPPORTED and "no mixture was run with two seeds" in claim.words
+
+
+def test_the_control_on_web_alone_is_no_ablation_but_a_mixture_that_was_asked_for_is() -> None:
+    given = swarm([WITH, WITH, WITHOUT])
+    assert ablations(replace(given, web=frozenset({2})), np.zeros((3, 2)), ALL, BITS) == []
+    asked = swarm([WITH, WITH, WITHOUT, WITHOUT])
+    assert len(ablations(replace(asked, web=frozenset({2})), np.zeros((4, 2)), ALL, BITS)) == 2
