@@ -7,8 +7,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from llvmlite import ir
 from numba import types
+from numba.core.errors import TypingError
 from numba.extending import intrinsic
+from numba.np.arrayobj import make_array
 
 from midmix.jit import njit
 
@@ -22,6 +25,8 @@ _ONE = np.float32(1.0)
 # Adding 1.5 x 2^23 leaves the nearest integer in the low bits of the sum.
 _SHIFT = np.float32(12582912.0)
 _ONE_BITS = np.int32(0x3F800000)
+# Rows and columns that are transposed at once.
+_SIDE = 8
 # Strands of a long sum, and how many values go into them before they are added up in float64.
 _STRANDS, _BLOCK = 256, 16384
 
@@ -29,6 +34,10 @@ _STRANDS, _BLOCK = 256, 16384
 def _intrinsic(function: Any) -> Any:
     """numba's `intrinsic`, whose type would count the typing context among the arguments of a call."""
     return intrinsic(function)
+
+
+# numba's view of an array in memory, by the array's type
+_array_of: Any = make_array
 
 
 @_intrinsic
@@ -131,11 +140,50 @@ def transposed(x_NK, scratch):  # type: ignore[no-untyped-def]
     return out_KN
 
 
+@_intrinsic
+def _turn_block(_context: Any, _x: Any, _out: Any, _n: Any, _k: Any) -> tuple[Any, Any]:
+    """out[k : k + 8, n : n + 8] = x[n : n + 8, k : k + 8] transposed, both contiguous by rows."""
+    if (_x.layout, _out.layout) != ("C", "C"):
+        raise TypingError(f"got matrices of layouts {_x.layout} and {_out.layout}, expected C and C")
+
+    def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        row = ir.VectorType(ir.FloatType(), _SIDE)
+        x, out = (_array_of(t)(context, builder, v) for t, v in zip(signature.args[:2], values[:2], strict=True))
+
+        def places(matrix: Any, first: Any, column: Any) -> list[Any]:
+            width = builder.extract_value(matrix.shape, 1)
+            start = builder.add(builder.mul(first, width), column)
+            offsets = (builder.add(start, builder.mul(ir.Constant(width.type, i), width)) for i in range(_SIDE))
+            return [builder.bitcast(builder.gep(matrix.data, [at]), row.as_pointer()) for at in offsets]
+
+        def interleaved(a: Any, b: Any) -> list[Any]:
+            order = [i for pair in zip(range(_SIDE), range(_SIDE, 2 * _SIDE), strict=True) for i in pair]
+            masks = (ir.Constant(ir.VectorType(ir.IntType(32), _SIDE), half) for half in (order[:_SIDE], order[_SIDE:]))
+            return [builder.shuffle_vector(a, b, mask) for mask in masks]
+
+        n, k = values[2:]
+        rows = [builder.load(place, align=4) for place in places(x, n, k)]
+        # row i goes between row i and row i + 4, three times over: bits of the row's number become those of the column's
+        for _ in range(3):
+            rows = [half for i in range(_SIDE // 2) for half in interleaved(rows[i], rows[i + _SIDE // 2])]
+        for place, turned in zip(places(out, k, n), rows, strict=True):
+            builder.store(turned, place, align=4)
+        return context.get_dummy_value()
+
+    return types.void(_x, _out, types.int64, types.int64), generate
+
+
 @njit(error_model="numpy")
 def turn(x_NK, out_KN):  # type: ignore[no-untyped-def]
-    """Fill `out_KN` with `x_NK` transposed."""
+    """Fill `out_KN` with `x_NK` transposed; both contiguous."""
     rows, width = x_NK.shape
-    for k in range(width):
-        out_N = out_KN[k]
-        for n in range(rows):
-            out_N[n] = x_NK[n, k]
+    whole = width // _SIDE * _SIDE
+    for n in range(0, rows // _SIDE * _SIDE, _SIDE):
+        for k in range(0, whole, _SIDE):
+            _turn_block(x_NK, out_KN, n, k)
+        for k in range(whole, width):
+            for i in range(n, n + _SIDE):
+                out_KN[k, i] = x_NK[i, k]
+    for n in range(rows // _SIDE * _SIDE, rows):
+        for k in range(width):
+            out_KN[k, n] = x_NK[n, k]

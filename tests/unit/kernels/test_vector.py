@@ -2,9 +2,10 @@ import math
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 from midmix.jit import njit
-from midmix.kernels.vector import dot, exp32, fma, highest, sum_of_squares, total, transposed
+from midmix.kernels.vector import dot, exp32, fma, highest, sum_of_squares, total, transposed, turn
 
 
 @njit
@@ -70,3 +71,17 @@ def test_squares_beyond_fp32_and_nan_are_seen() -> None:
 def test_a_matrix_is_turned_at_the_beginning_of_its_scratch() -> None:
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
     assert transposed(x, np.empty(9, np.float32)).tolist() == x.T.tolist()
+
+
+# less than a block, blocks alone, and a rest on either side or both
+@pytest.mark.parametrize("shape", [(1, 1), (7, 9), (8, 8), (16, 8), (16, 11), (19, 8), (33, 17)])
+def test_blocks_and_what_is_beside_them_are_turned(shape: tuple[int, int]) -> None:
+    x = np.arange(shape[0] * shape[1], dtype=np.float32).reshape(shape)
+    out = np.full(shape[::-1], -1, np.float32)
+    turn(x, out)
+    assert out.tolist() == x.T.tolist()
+
+
+def test_a_matrix_that_is_not_contiguous_is_no_matrix_to_turn() -> None:
+    with pytest.raises(TypingError, match="layouts A and C"):
+        turn(np.zeros((8, 16), np.float32)[:, ::2], np.zeros((8, 8), np.float32))
