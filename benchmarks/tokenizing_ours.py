@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from midmix.curation.tokenize.encode import TokenizerFolder, _kernels, open_folder
-from midmix.curation.tokenize.step import _write_tokens
+from midmix.curation.tokenize.step import Encoding, _write_tokens
 
 
 def encoder_of(folder: TokenizerFolder):  # type: ignore[no-untyped-def]
@@ -30,7 +30,7 @@ def encoder_of(folder: TokenizerFolder):  # type: ignore[no-untyped-def]
 def tokenize(folder: TokenizerFolder, files: Sequence[Path], out: Path) -> npt.NDArray[np.int32]:
     """Write the token file of some parquet files; ids per document, end-of-text included."""
     lengths: list[npt.NDArray[np.int32]] = []
-    _write_tokens(out, files, folder, lengths)
+    _write_tokens(out, files, Encoding(folder, None), lengths)
     return np.concatenate(lengths)
 
 

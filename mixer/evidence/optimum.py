@@ -77,7 +77,8 @@ def retention(name: str, rise: Rise, unit: str) -> Claim:
     verdict = SUPPORTED if rise.excess <= 0 else WEAK if rise.value <= rise.max_rise else NOT_SUPPORTED
     kept = "is kept with 95% confidence" if rise.excess <= 0 else f"is passed by {rise.excess:.4f} at 95% confidence"
     words = (
-        f"The loss on {name} is expected to rise by {rise.value:.4f} {unit} against training on replay alone "
+        f"The loss on {name} is expected to {'rise' if rise.value >= 0 else 'fall'} by {abs(rise.value):.4f} {unit} against "
+        f"training on replay alone "
         f"(standard deviation {rise.sd:.4f}); the bound of {rise.max_rise:g} {kept}."
     )
     half = Z90 * rise.sd

@@ -33,8 +33,7 @@ def test_ids_that_differ_or_are_missing_are_counted(
     assert bench.mismatches((np.array(ids), np.array(lengths)), theirs) == expected
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("family", ["gpt2", "qwen2"])
+@pytest.mark.parametrize("family", ["gpt2", pytest.param("qwen2", marks=pytest.mark.full)])
 def test_a_sample_is_measured(bench: ModuleType, family: str, tmp_path: Path) -> None:
     texts = [f"Some words, é {n} e\u0301 and\n\n  {'more ' * (n % 7)}" for n in range(500)]
     file = tmp_path / "texts.parquet"
