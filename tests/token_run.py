@@ -13,9 +13,20 @@ import pyarrow as pa
 
 from midmix.artifact import Manifest, attach_file, publish, write_table
 from midmix.megatron_index import write_index
+from midmix.mixer.plan.models import Tokenizer
 from midmix.tables import EVIDENCE, PARTS, SOURCES, TOKENS, WEIGHTS, Table
 
 Texts = Sequence[npt.NDArray[np.uint16]]
+# What plans that are made without a run say of their tokenizer: 1,000 words, of which id 0 ends a text.
+PLAN_TOKENIZER = Tokenizer(
+    id="t",
+    file_sha256="0" * 64,
+    vocabulary_size=1000,
+    eos_id=0,
+    dtype="uint16",
+    adds_eos_per_document=True,
+    adds_bos_per_document=False,
+)
 
 
 def publish_rows(folder: Path, table: Table, rows: list[dict[str, Any]], attached: tuple[Any, ...] = ()) -> None:

@@ -11,8 +11,10 @@ from midmix.mixer.export.readback import StageRead
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Stage, TokenFile
 
+# Is told how many sequences more are written.
+Tell = Callable[[int], None]
 # Writes files below a folder from the run's token files (path by name), and names them, relative to it.
-Writer = Callable[[Path, Mapping[str, Path]], list[str]]
+Writer = Callable[[Path, Mapping[str, Path], Tell], list[str]]
 
 
 @dataclass(frozen=True)
@@ -20,13 +22,14 @@ class Part:
     """What one stage brings; paths are relative to its folder, with `/`.
 
     `texts` are files by content, `links` token files of the run by the path that they get, `writers` make the files
-    whose bytes are in no file of the run.
+    whose bytes are in no file of the run, `sequences` of them.
     """
 
     texts: dict[str, str]
     links: dict[str, TokenFile]
     notes: tuple[str, ...] = ()
     writers: tuple[Writer, ...] = ()
+    sequences: int = 0
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,17 @@ class Exporter:
 
 @dataclass(frozen=True)
 class Export:
-    """A trainer's folder before it is written. Paths are relative to it; each writer stands with its folder."""
+    """A trainer's folder before it is written. Paths are relative to it; each writer stands with its folder.
+
+    `sequences` are those that the writers write.
+    """
 
     exporter: Exporter
     texts: dict[str, str]
     links: dict[str, TokenFile]
     writers: tuple[tuple[str, Writer], ...]
     notes: tuple[str, ...]
+    sequences: int = 0
 
 
 def stage_folder(plan: Plan, stage: Stage) -> str:
@@ -72,6 +79,7 @@ def make_folder(exporter: Exporter, plan: Plan, root: str) -> Export:
     links: dict[str, TokenFile] = {}
     writers: list[tuple[str, Writer]] = []
     notes: list[str] = []
+    sequences = 0
     for stage in plan.stages:
         folder = stage_folder(plan, stage)
         part = exporter.stage(plan, stage, f"{root}/{folder}".rstrip("/") if root else "")
@@ -79,8 +87,9 @@ def make_folder(exporter: Exporter, plan: Plan, root: str) -> Export:
         texts |= {folder + path: text for path, text in files.items()}
         links |= {folder + path: file for path, file in part.links.items()}
         writers += [(folder, writer) for writer in part.writers]
+        sequences += part.sequences
         notes += [f"stage {stage.id}: {note}" if folder else note for note in part.notes]
-    return Export(exporter, texts, links, tuple(writers), tuple(notes))
+    return Export(exporter, texts, links, tuple(writers), tuple(notes), sequences)
 
 
 def script(name: str) -> str:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from midmix.artifact import sha256_of
 from midmix.errors import InputError
-from midmix.mixer.export.exporter import Export, stage_facts
+from midmix.mixer.export.exporter import Export, Tell, stage_facts
 from midmix.mixer.plan.files import link_or_copy
+from midmix.mixer.plan.joined import joints_of
 from midmix.mixer.plan.manifest import Plan
 
 RECORD = "EXPORT.json"
@@ -28,16 +29,16 @@ class Written:
 
 
 def write_folder(
-    export: Export, plan: Plan, destination: Path, token_files: Mapping[str, Path], scratch: Path
+    export: Export, plan: Plan, destination: Path, token_files: Mapping[str, Path], scratch: Path, tell: Tell
 ) -> list[Written]:
     """Write the folder beside its place and then put it there, so that no half of it is ever seen.
 
     Returns its files, sorted by path. Token files are hard-linked, or copied where the file systems differ. What stood
-    at `destination` is replaced: see `check_replaceable`.
+    at `destination` is replaced: see `check_replaceable`. `tell` hears of sequences as they are written.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     try:
-        written = _fill(export, plan, scratch, token_files)
+        written = _fill(export, plan, scratch, token_files, tell)
         destination.parent.mkdir(parents=True, exist_ok=True)
         if destination.exists():
             shutil.rmtree(destination)
@@ -48,7 +49,7 @@ def write_folder(
     return written
 
 
-def _fill(export: Export, plan: Plan, folder: Path, token_files: Mapping[str, Path]) -> list[Written]:
+def _fill(export: Export, plan: Plan, folder: Path, token_files: Mapping[str, Path], tell: Tell) -> list[Written]:
     files = [_write(folder, path, text) for path, text in export.texts.items()]
     for path, file in export.links.items():
         link_or_copy(token_files[file.name], _place(folder, path))
@@ -56,7 +57,7 @@ def _fill(export: Export, plan: Plan, folder: Path, token_files: Mapping[str, Pa
     for part, writer in export.writers:
         target = folder / part
         target.mkdir(parents=True, exist_ok=True)
-        for name in writer(target, token_files):
+        for name in writer(target, token_files, tell):
             files.append(Written(part + name, (target / name).stat().st_size, sha256_of(target / name)))
     files.sort(key=lambda written: written.file)
     files.append(_write(folder, RECORD, record_of(export, plan, files)))
@@ -74,6 +75,7 @@ def record_of(export: Export, plan: Plan, files: list[Written]) -> str:
             "unit_conversion": export.exporter.unit_conversion,
             "what_is_lost": list(export.exporter.lost),
             "notes": list(export.notes),
+            "joined_shards": [joint.words() for joint in joints_of(plan)],
             "stages": stage_facts(plan),
             "files": {written.file: {"bytes": written.bytes, "sha256": written.sha256} for written in files},
         }

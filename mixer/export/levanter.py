@@ -60,7 +60,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
     head = f"# Plan {plan.hash[:12]}, stage {stage.id}, for levanter.main.train_lm. Add model and initialize_from.\n"
     head += "".join(f"# By hand: {words}\n" for words in unsaid)
     texts = part.texts | {"train_lm.yaml": head + yaml.safe_dump(config, sort_keys=False)}
-    return Part(texts, part.links, (*part.notes, *unsaid), part.writers)
+    return Part(texts, part.links, (*part.notes, *unsaid), part.writers, part.sequences)
 
 
 def read_levanter(folder: Mapping[str, str]) -> StageRead:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from midmix.mixer.export.drawn import Drawn, drawn, sequence_blocks, stage_settings
-from midmix.mixer.export.exporter import Exporter, Part
+from midmix.mixer.export.exporter import Exporter, Part, Tell
 from midmix.mixer.export.folder import json_text
 from midmix.mixer.export.readback import StageRead, from_settings
 from midmix.mixer.plan.manifest import Plan
@@ -50,7 +50,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
     }
     writers = tuple(partial(_write_source, entry, plan.tokenizer.dtype, stage.sequence_length) for entry in entries)
     notes = ("attention stops at no end of a document: blocks hold no mask",) if stage.packing.document_mask else ()
-    return Part(texts, {}, notes, writers)
+    return Part(texts, {}, notes, writers, sum(entry.distinct for entry in entries))
 
 
 def subsample(entry: Drawn) -> float:
@@ -67,7 +67,7 @@ def read_back(folder: Mapping[str, str]) -> StageRead:
 
 
 def _write_source(
-    entry: Drawn, dtype: str, sequence_length: int, folder: Path, token_files: Mapping[str, Path]
+    entry: Drawn, dtype: str, sequence_length: int, folder: Path, token_files: Mapping[str, Path], tell: Tell
 ) -> list[str]:
     """The chunks of one source and its `index.json`; a chunk holds one item, all its blocks end to end."""
     target = folder / "tokens" / entry.name
@@ -85,6 +85,7 @@ def _write_source(
             stream.write(np.array([1, 12, 12 + num_bytes], HEADER).tobytes())
             for _ in range(count):
                 stream.write(next(rows).tobytes())
+        tell(count)
         chunks.append({"chunk_bytes": 12 + num_bytes, "chunk_size": 1, "dim": count * block, "filename": name})
     config = {
         "chunk_bytes": CHUNK_BYTES,

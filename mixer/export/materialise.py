@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from midmix.megatron_index import write_index
 from midmix.mixer.export.drawn import Drawn, drawn, stage_settings
-from midmix.mixer.export.exporter import Exporter, Part, Writer
+from midmix.mixer.export.exporter import Exporter, Part, Tell, Writer
 from midmix.mixer.export.folder import json_text
 from midmix.mixer.export.hf_load import Reader, row_blocks
 from midmix.mixer.export.readback import StageRead, from_settings
@@ -55,7 +55,7 @@ def materialised_part(write: Write, readme: str, plan: Plan, stage: Stage) -> Pa
     texts = {"mixture.json": json_text(mixture), "README.md": words}
     writer: Writer = partial(_write, write, entries, mixture, plan.tokenizer.eos_id)
     notes = ("attention stops at no end of a document: sequences hold no mask",) if stage.packing.document_mask else ()
-    return Part(texts, {}, notes, (writer,))
+    return Part(texts, {}, notes, (writer,), stage.sequences)
 
 
 def parquet_part(plan: Plan, stage: Stage) -> Part:
@@ -76,6 +76,7 @@ def _write(
     end_of_text: int,
     folder: Path,
     token_files: Mapping[str, Path],
+    tell: Tell,
 ) -> list[str]:
     """The dataset, and `order.bin`: source and sequence of every row, 8 bytes each."""
     train = [
@@ -84,17 +85,18 @@ def _write(
     ]
     settings = mixture | {"splits": {"train": train}}
     with (folder / "order.bin").open("wb") as order:
-        names = write(folder, _rows(entries, settings, order), mixture, end_of_text)
+        names = write(folder, _rows(entries, settings, order, tell), mixture, end_of_text)
     return [*names, "order.bin"]
 
 
-def _rows(entries: Sequence[Drawn], settings: dict[str, Any], order: Any) -> Rows:
+def _rows(entries: Sequence[Drawn], settings: dict[str, Any], order: Any, tell: Tell) -> Rows:
     reader = Reader(".", settings, "train")
     for shards, sequences in row_blocks(settings, "train"):
         block = np.empty(len(shards), ORDER)
         block["source"], block["sequence"] = shards, sequences
         order.write(block.tobytes())
         for shard, sequence in zip(shards.tolist(), sequences.tolist(), strict=True):
+            tell(1)
             yield entries[shard], sequence, reader.row(shard, sequence)
 
 

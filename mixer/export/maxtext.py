@@ -59,7 +59,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
         if rope.factor is not None:
             words.append(f"RoPE scaling {rope.scaling}, factor {rope.factor:g} of {rope.original_length} positions")
     text = "\n".join([f"# Plan {plan.hash[:12]}, stage {stage.id}", *lines, *(f"# By hand: {w}" for w in words), ""])
-    return Part(part.texts | {"arguments.txt": text}, part.links, (*part.notes, *words), part.writers)
+    return Part(part.texts | {"arguments.txt": text}, part.links, (*part.notes, *words), part.writers, part.sequences)
 
 
 def read_maxtext(folder: Mapping[str, str]) -> StageRead:

@@ -8,7 +8,7 @@ Source: streaming/base/format/mds/writer.py and streaming/base/stream.py of mosa
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from midmix.mixer.export.drawn import Drawn, drawn, sequence_blocks
-from midmix.mixer.export.exporter import Exporter, Part
+from midmix.mixer.export.exporter import Exporter, Part, Tell
 from midmix.mixer.export.readback import StageRead
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import LearningRate, Stage
@@ -40,11 +40,6 @@ LOST = (
 
 def _stage(plan: Plan, stage: Stage, root: str) -> Part:
     entries = drawn(plan, stage)
-    prefix = f"{root}/streams" if root else "streams"
-    streams = {
-        entry.name: {"local": f"{prefix}/{entry.name}", "remote": None, "split": None, "choose": entry.sequences}
-        for entry in entries
-    }
     scheduler, unsaid = _scheduler(stage)
     text = {
         "max_seq_len": stage.sequence_length,
@@ -53,25 +48,90 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
         "max_duration": f"{stage.token_budget}tok",
         "optimizer": {"lr": stage.learning_rate.start},
         **({"scheduler": scheduler} if scheduler else {}),
-        "train_loader": {
-            "name": "text",
-            "dataset": {
-                "streams": streams,
-                "max_seq_len": stage.sequence_length,
-                "shuffle": True,
-                "shuffle_seed": stage.seed,
-                "eos_token_id": plan.tokenizer.eos_id,
-            },
-            "drop_last": True,
-        },
+        "train_loader": {"name": "text", "dataset": _dataset(plan, stage, root), "drop_last": True},
     }
     words = [*unsaid, *_model(stage)]
     head = f"# Plan {plan.hash[:12]}, stage {stage.id}, for llm-foundry. Add model, tokenizer and load_path.\n"
-    head += "".join(f"# By hand: {line}\n" for line in words)
-    texts = {"train.yaml": head + yaml.safe_dump(text, sort_keys=False), "README.md": _readme(plan, stage)}
+    texts = {"train.yaml": _yaml(head, words, text), "README.md": _readme(plan, stage)}
     writers = tuple(partial(_write_stream, entry, plan.tokenizer.dtype, stage.sequence_length) for entry in entries)
-    notes = () if root else ("paths of streams are relative: launch from this folder, or export with --dest",)
-    return Part(texts, {}, (*notes, *words), writers)
+    notes = [] if root else ["paths of streams are relative: launch from this folder, or export with --dest"]
+    if stage.order and stage.order + 1 == len(plan.stages):
+        curriculum, refused = _curriculum(plan, stage, root)
+        texts |= curriculum
+        notes += refused
+    return Part(texts, {}, (*notes, *words), writers, sum(entry.distinct for entry in entries))
+
+
+def _dataset(plan: Plan, stage: Stage, root: str) -> dict[str, Any]:
+    """The dataset of a stage whose folder is `root`."""
+    prefix = f"{root}/streams" if root else "streams"
+    streams = {
+        entry.name: {"local": f"{prefix}/{entry.name}", "remote": None, "split": None, "choose": entry.sequences}
+        for entry in drawn(plan, stage)
+    }
+    return {
+        "streams": streams,
+        "max_seq_len": stage.sequence_length,
+        "shuffle": True,
+        "shuffle_seed": stage.seed,
+        "eos_token_id": plan.tokenizer.eos_id,
+    }
+
+
+def _curriculum(plan: Plan, last: Stage, root: str) -> tuple[dict[str, str], list[str]]:
+    """`curriculum.yaml`, the last stages as one run, and in words which stages cannot be in it.
+
+    The callback trains `duration` tokens of the train loader's dataset and then the datasets of its schedule; their
+    durations sum to `max_duration`. Batch and model are those of the run.
+    Source: llmfoundry/callbacks/curriculum_learning_callback.py of llm-foundry 0.22.0.
+    """
+    stages = [s for s in plan.stages if _one_run(plan.stages[s.order :])]
+    apart = ", ".join(stage.id for stage in plan.stages if stage not in stages)
+    refused = (
+        [f"stages {apart} are runs of their own: batch, RoPE, document mask or optimizer change after them"]
+        if apart
+        else []
+    )
+    if len(stages) < 2:
+        return {}, refused
+    first, *others = stages
+    text = {
+        "max_seq_len": max(stage.sequence_length for stage in stages),
+        "global_train_batch_size": last.global_batch_sequences,
+        "seed": first.seed,
+        "max_duration": f"{sum(stage.token_budget for stage in stages)}tok",
+        "optimizer": {"lr": first.learning_rate.start},
+        "train_loader": {"name": "text", "dataset": _dataset(plan, first, _sibling(root, first)), "drop_last": True},
+        "callbacks": {
+            "curriculum_learning": {
+                "duration": f"{first.token_budget}tok",
+                "schedule": [
+                    {"duration": f"{s.token_budget}tok", "dataset": _dataset(plan, s, _sibling(root, s))}
+                    for s in others
+                ],
+            }
+        },
+    }
+    words = [
+        f"scheduler: llm-foundry has one for the whole run; stage {s.id}: {_words(s.learning_rate)}" for s in stages
+    ]
+    names = ", ".join(stage.id for stage in stages)
+    head = f"# Plan {plan.hash[:12]}, stages {names} in one run of llm-foundry. Add model, tokenizer and load_path.\n"
+    return {"curriculum.yaml": _yaml(head, [*words, *_model(last)], text)}, refused
+
+
+def _one_run(stages: Sequence[Stage]) -> bool:
+    """Whether the stages agree in what stays the same within a run, and none begins with a fresh optimizer."""
+    fixed = {(s.global_batch_sequences, str(s.rope), s.packing.document_mask) for s in stages}
+    return len(fixed) == 1 and all(s.boundary.optimizer == "load" for s in stages[1:])
+
+
+def _sibling(root: str, stage: Stage) -> str:
+    return f"{root.rpartition('/')[0]}/{stage.id}" if root else f"../{stage.id}"
+
+
+def _yaml(head: str, by_hand: Iterable[str], text: Mapping[str, Any]) -> str:
+    return head + "".join(f"# By hand: {line}\n" for line in by_hand) + yaml.safe_dump(text, sort_keys=False)
 
 
 def read_back(folder: Mapping[str, str]) -> StageRead:
@@ -119,7 +179,7 @@ def _model(stage: Stage) -> list[str]:
 
 
 def _write_stream(
-    entry: Drawn, dtype: str, sequence_length: int, folder: Path, token_files: Mapping[str, Path]
+    entry: Drawn, dtype: str, sequence_length: int, folder: Path, token_files: Mapping[str, Path], tell: Tell
 ) -> list[str]:
     """The shards of one stream and its `index.json`."""
     item_bytes = np.dtype(dtype).itemsize
@@ -137,6 +197,7 @@ def _write_stream(
         count = min(per_shard, entry.distinct - first)
         name = f"shard.{number:05d}.mds"
         num_bytes = _write_shard(target / name, rows, count, sequence_length * item_bytes, config)
+        tell(count)
         raw = {"basename": name, "bytes": num_bytes, "hashes": {}}
         shards.append(config | {"raw_data": raw, "samples": count, "zip_data": None})
     index = json.dumps({"shards": shards, "version": 2}, sort_keys=True)

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from midmix.mixer.export.drawn import Drawn, drawn
-from midmix.mixer.export.exporter import Exporter, Part
+from midmix.mixer.export.exporter import Exporter, Part, Tell
 from midmix.mixer.export.readback import StageRead
 from midmix.mixer.plan.indexed import read_lengths
 from midmix.mixer.plan.manifest import Plan
@@ -160,7 +160,9 @@ def _metadata(plan: Plan, entry: Drawn) -> str:
     return f"{plan.tokenizer.id}|{item}\n{tokens}\n{tokens:,} tokens"
 
 
-def _write_indices(plan: Plan, entries: list[Drawn], folder: Path, token_files: Mapping[str, Path]) -> list[str]:
+def _write_indices(
+    plan: Plan, entries: list[Drawn], folder: Path, token_files: Mapping[str, Path], tell: Tell
+) -> list[str]:
     """datatrove's `.ds.index` of every shard: where each document ends, in tokens, as uint64."""
     indices = {shard.bin.name: shard.idx.name for domain in plan.domains for shard in domain.shards}
     names = []

@@ -6,18 +6,23 @@ The folders hold plain names and relative paths, as trainers need them; their to
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
 
+from midmix.mixer.export.exporter import Tell
 from midmix.mixer.export.trainers import export_plan
 from midmix.step import Context
 from midmix.tables import EXPORTS, PLAN, TOKENS
 from midmix.task import Output, Task
+from midmix.within import Within
 
 __all__ = ["VERSION", "export_plan", "run"]
 
-VERSION = 2
+VERSION = 3
 FOLDER = "export"
 
 
@@ -33,7 +38,7 @@ def write_exports(task: Task, output: Output) -> None:
     """Write the folders, then EXPORTS."""
     trainers: list[str] = task.settings["trainers"]
     destination = task.folder / FOLDER
-    folders = export_plan(task.folder, trainers, destination, absolute=False)
+    folders = export_plan(task.folder, trainers, destination, absolute=False, show=partial(_show, task.folder))
     _remove_others(destination, set(trainers))
     rows = [
         {"trainer": folder.name, "file": written.file, "bytes": written.bytes, "sha256": written.sha256}
@@ -41,6 +46,22 @@ def write_exports(task: Task, output: Output) -> None:
         for written in files
     ]
     output.table(EXPORTS, pa.Table.from_pylist(rows, schema=EXPORTS.schema()))
+
+
+@contextmanager
+def _show(folder: Path, trainer: str, total: int) -> Iterator[Tell]:
+    """Follow a trainer's sequences where the run shows how far its tasks are."""
+    within, done = Within(folder, trainer, total, "sequences"), 0
+
+    def tell(sequences: int) -> None:
+        nonlocal done
+        done += sequences
+        within.done(done)
+
+    try:
+        yield tell
+    finally:
+        within.end()
 
 
 def _all_there(context: Context) -> bool:

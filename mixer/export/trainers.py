@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from midmix.artifact import Attachment, load_manifest
 from midmix.errors import ConfigError, InputError
-from midmix.mixer.export.exporter import Export, Exporter, make_folder, stage_folder
+from midmix.mixer.export.exporter import Export, Exporter, Tell, make_folder, stage_folder
 from midmix.mixer.export.folder import Written, check_replaceable, write_folder
 from midmix.mixer.export.hf import HF
+from midmix.mixer.export.joined_files import joined_files
 from midmix.mixer.export.levanter import LEVANTER
 from midmix.mixer.export.litdata import LITDATA
 from midmix.mixer.export.materialise import MATERIALISED, PARQUET
@@ -24,8 +26,11 @@ from midmix.mixer.export.readback import check
 from midmix.mixer.export.torchtitan import TORCHTITAN
 from midmix.mixer.plan.manifest import Plan, parse_plan
 from midmix.mixer.plan.step import PLAN_FILE
+from midmix.progress import counted
 from midmix.tables import PLAN, TOKENS
 
+# Follows a trainer, by its name, through the sequences that it is to write.
+Show = Callable[[str, int], AbstractContextManager[Tell]]
 TRAINERS: dict[str, Exporter] = {
     "megatron": MEGATRON,
     "olmo-core": OLMO_CORE,
@@ -42,30 +47,40 @@ TRAINERS: dict[str, Exporter] = {
 
 
 def export_plan(
-    run_folder: Path, trainers: Sequence[str], destination: Path, *, absolute: bool
+    run_folder: Path, trainers: Sequence[str], destination: Path, *, absolute: bool, show: Show = counted
 ) -> dict[Path, list[Written]]:
     """Write the run's plan for each trainer to `destination/<trainer>`; returns those folders with their files.
 
     Token files are hard-linked, or copied to another file system. Paths in the files are absolute or, so that the
     same plan gives the same bytes anywhere, relative to the trainer's folder. Nothing is written unless everything
-    can be. Raises ConfigError for an unknown trainer, InputError when plan and token files do not fit.
+    can be. `show` follows the sequences that a trainer's files are made of. Raises ConfigError for an unknown trainer,
+    InputError when plan and token files do not fit.
     """
     plan = read_plan(run_folder)
     folders = {name: destination / name for name in dict.fromkeys(trainers)}
-    exports = {
-        name: make_export(name, plan, str(folder.resolve()) if absolute else "") for name, folder in folders.items()
-    }
-    attached = (*load_manifest(run_folder, TOKENS.name).attached, *load_manifest(run_folder, PLAN.name).attached)
-    token_files = locate_token_files(plan, attached, run_folder)
     for name, folder in folders.items():
+        check_known(name)
         check_needs(name)
         check_replaceable(folder)
-    return {
-        folder: write_folder(
-            exports[name], plan, folder, token_files, folder.with_name(f".{folder.name}-{os.getpid()}")
-        )
-        for name, folder in folders.items()
-    }
+    attached = (*load_manifest(run_folder, TOKENS.name).attached, *load_manifest(run_folder, PLAN.name).attached)
+    token_files = locate_token_files(plan, attached, run_folder)
+    with joined_files(plan, token_files, destination / f".joined-{os.getpid()}") as (joined, files):
+        exports = {
+            name: make_export(name, joined, str(folder.resolve()) if absolute else "")
+            for name, folder in folders.items()
+        }
+        written = {}
+        for name, folder in folders.items():
+            scratch = folder.with_name(f".{folder.name}-{os.getpid()}")
+            with show(name, exports[name].sequences) as tell:
+                written[folder] = write_folder(exports[name], joined, folder, files, scratch, tell)
+        return written
+
+
+def check_known(name: str) -> None:
+    """Raise ConfigError for a trainer that is not one of TRAINERS."""
+    if name not in TRAINERS:
+        raise ConfigError(f"got trainer {name!r}, expected some of {', '.join(TRAINERS)}")
 
 
 def check_needs(name: str) -> None:
@@ -79,8 +94,7 @@ def check_needs(name: str) -> None:
 
 def make_export(name: str, plan: Plan, root: str) -> Export:
     """A trainer's folder, its files read back and found to be the plan. Raises ConfigError, InputError."""
-    if name not in TRAINERS:
-        raise ConfigError(f"got trainer {name!r}, expected some of {', '.join(TRAINERS)}")
+    check_known(name)
     export = make_folder(TRAINERS[name], plan, root)
     for stage in plan.stages:
         folder = stage_folder(plan, stage)

@@ -10,6 +10,7 @@ from pathlib import Path
 from midmix.errors import ConfigError
 from midmix.mixer.exposure import megatron, olmo_core
 from midmix.mixer.exposure.counts import Exposure, before, in_stage
+from midmix.mixer.exposure.exported import Exported
 from midmix.mixer.exposure.lengths import Lengths, open_lengths
 from midmix.mixer.exposure.order import Order, Place
 from midmix.mixer.exposure.places import Places
@@ -55,6 +56,7 @@ class Replay:
         self.plan, self.trainer, self.seed = plan, trainer, seed
         self._lengths = open_lengths(folder, plan)
         self.places = Places(folder, plan, self._lengths)
+        self._exported = Exported(plan, self._lengths)
         self._orders: dict[str, Order] = {}
 
     def order(self, stage: Stage) -> Order:
@@ -62,7 +64,9 @@ class Replay:
         assert self.trainer is not None
         if stage.id not in self._orders:
             seed = stage.seed if self.seed is None else self.seed
-            self._orders[stage.id] = ORDERS[self.trainer](self.plan, stage, seed, self._lengths)
+            self._orders[stage.id] = ORDERS[self.trainer](
+                self._exported.plan, self._exported.stage(stage), seed, self._exported.lengths
+            )
         return self._orders[stage.id]
 
     def stage(self, name: str | None) -> Stage:
@@ -77,21 +81,26 @@ class Replay:
     def exposures(self, held: Mapping[Place, Mask]) -> list[Exposure]:
         """What earlier training and every stage read of the documents `held`, by shard: bool[documents]."""
         found = before(self.plan, held, self._lengths)
-        for stage in self.plan.stages:
+        exported = self._exported
+        files = exported.held(held)
+        for stage in exported.plan.stages:
             drawn = {(share.domain, draw.shard) for share in stage.mixture for draw in share.draws if draw.sequences}
-            if drawn & held.keys():
+            if drawn & files.keys():
                 order = self.order(stage) if self.trainer else None
-                found += in_stage(self.plan, stage, held, self._lengths, order)
+                found += in_stage(exported.plan, stage, files, exported.lengths, order)
         return found
 
     def step(self, stage: Stage, number: int) -> list[StepRead]:
         """What step `number` (from 1) of a stage reads, sequence by sequence. Raises ConfigError."""
-        reads = list(self.order(stage).step(number))
+        reads = [
+            (slot, *self._exported.origin(place, read.document), read)
+            for slot, place, read in self.order(stage).step(number)
+        ]
         by_place: dict[Place, set[int]] = defaultdict(set)
-        for _, place, read in reads:
-            by_place[place].add(read.document)
+        for _, place, document, _ in reads:
+            by_place[place].add(document)
         keys = self.places.documents(by_place)
         return [
-            StepRead(slot, *place, read.document, keys.get((place, read.document)), read.first, read.end, read.tokens)
-            for slot, place, read in reads
+            StepRead(slot, *place, document, keys.get((place, document)), read.first, read.end, read.tokens)
+            for slot, place, document, read in reads
         ]

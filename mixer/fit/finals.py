@@ -12,6 +12,7 @@ from midmix.mixer.simplex import F64
 
 NATS, UNIGRAM, BITS = "nats_per_token", "unigram_nats_per_token", "bits_per_byte"
 ROUNDED = 1.02  # ratio of tokens within which runs are of one length
+MOST_NAMED = 3  # metrics that a run lacks
 PROXY = "proxy"  # origin of our own runs in LOSSES
 
 Row = Mapping[str, Any]
@@ -111,8 +112,12 @@ class Finals:
         """Why a run is no evidence; None when it is."""
         if run in self.stopped:
             return "was stopped before the last step"
-        if not metrics or not set(metrics) <= self.losses.get(run, {}).keys():
+        missing = sorted(set(metrics) - self.losses.get(run, {}).keys())
+        if len(missing) == len(metrics):
             return "died, or has no result at the last step"
+        if missing:
+            more = f" and {len(missing) - MOST_NAMED} more" if len(missing) > MOST_NAMED else ""
+            return f"has no {', '.join(missing[:MOST_NAMED])}{more} at the last step, which other runs have"
         common = {m: value for other in sorted(self.unigram) for m, value in self.unigram[other].items()}
         entropy = {**common, **self.unigram.get(run, {})}
         if not has_learnt(weights, self.nats.get(run, {}), entropy, domains):

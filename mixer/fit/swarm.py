@@ -126,8 +126,9 @@ def read_swarm(designs: pa.Table, losses: pa.Table, domains: Sequence[str], unit
     Runs of one kind alone can be compared: the kind with the most runs is taken (the smaller of equals), or the largest one
     at which all of these runs were trained, as a ladder of sizes does; of the larger ones the largest with four mixtures
     becomes its anchors. A run is left out when it is of another kind, lacks a loss at the last step (it died or was
-    stopped), draws from a part of a domain's text alone, or has learnt nothing: its held-out loss, weighted by its own
-    mixture, is not below the unigram entropy of that text. Raises InputError when the design has other domains.
+    stopped, or others have a metric that it has not), draws from a part of a domain's text alone, or has learnt nothing:
+    its held-out loss, weighted by its own mixture, is not below the unigram entropy of that text. Raises InputError when
+    the design has other domains.
     """
     mixtures = _read_designs(designs, domains)
     results = by_kind([row for row in losses.to_pylist() if row["run"] in mixtures.weights])

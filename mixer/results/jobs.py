@@ -29,7 +29,8 @@ def jobs_file(path: Path) -> Path | None:
 
 
 def read_jobs(file: Path, defaults: Mapping[str, Any], bad: list[Bad]) -> tuple[str, list[Result]]:
-    """The trainer, and the results of every job that came to its end, in nats per token and in bits per byte.
+    """The trainer, and the results of every job that came to its end, in nats per token and in bits per byte, at its last
+    step and at every step before where it was measured.
 
     Jobs without a result, and metrics that are missing or no numbers, go to `bad`. Raises InputError where the file
     itself is not what it should be.
@@ -55,9 +56,9 @@ def _results(jobs: Jobs, job: Job, place: Place, defaults: Mapping[str, Any], ba
         raise ValueError("does not say how many parameters the model has; give --parameters")
     parameters = count(size, "parameters")
     weights, total = checked_weights(job.weights)
-    units = _losses(jobs.evaluation, job, trained, place, bad)
+    measured = {step: _losses(jobs.evaluation, job, step, trained, place, bad) for step in sorted(trained.losses)}
     for unit, losses in read_lm_eval(place.path.parent, bad).items():
-        units.setdefault(unit, {}).update(losses)
+        measured[job.steps].setdefault(unit, {}).update(losses)
     return [
         Result(
             place=place,
@@ -66,13 +67,14 @@ def _results(jobs: Jobs, job: Job, place: Place, defaults: Mapping[str, Any], ba
             total=total,
             shape=str(defaults.get("shape", short_count(parameters))),
             parameters=parameters,
-            tokens=job.tokens,
+            tokens=job.tokens * step // job.steps,
             seed=job.seed,
-            step=job.steps,
+            step=step,
             unit=unit,
             metrics=losses,
             pools=job.pools,
         )
+        for step, units in measured.items()
         for unit, losses in units.items()
         if losses
     ]
@@ -85,15 +87,21 @@ def _trained(jobs: Jobs, job: Job, path: Path, bad: list[Bad]) -> Trained:
 
 
 def _losses(
-    evaluation: tuple[Evaluation, ...], job: Job, trained: Trained, place: Place, bad: list[Bad]
+    evaluation: tuple[Evaluation, ...], job: Job, step: int, trained: Trained, place: Place, bad: list[Bad]
 ) -> dict[str, dict[str, float]]:
-    """Losses by unit and metric. Bits per byte = nats per token / ln 2 x tokens per byte of the text."""
+    """Losses at a step by unit and metric. Bits per byte = nats per token / ln 2 x tokens per byte of the text.
+
+    On the way a job need not measure every text.
+    """
     found: dict[str, dict[str, float]] = {NATS: {}, BITS: {}}
+    measured, last = trained.losses[step], step == job.steps
     for text in evaluation:
+        if text.metric not in measured and not last:
+            continue
         try:
-            if text.metric not in trained.losses:
+            if text.metric not in measured:
                 raise ValueError(f"has no result for {text.metric}")
-            nats = number(trained.losses[text.metric], text.metric)
+            nats = number(measured[text.metric], text.metric if last else f"{text.metric} at step {step:,}")
         except ValueError as error:
             bad.append(Bad(place, f"run {job.run}: {error}"))
             continue

@@ -5,14 +5,14 @@ Source: training_log and evaluate_and_print_results of megatron/training/trainin
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
 from midmix.errors import InputError
 from midmix.mixer.jobs.manifest import Evaluation, Job
-from midmix.mixer.results.files import number
-from midmix.mixer.results.trained import Trained
+from midmix.mixer.results.trained import Curve, Trained
 
 ITERATION = re.compile(r"\biteration +(\d+)/ *(\d+) *\|")
 SIZE = re.compile(r"number of parameters on \(tensor, pipeline\) model parallel rank \((\d+), (\d+)\): (\d+)")
@@ -21,28 +21,27 @@ VALUE = "lm loss value"
 
 
 def read_log(path: Path, job: Job, evaluation: tuple[Evaluation, ...]) -> Trained:
-    """What the job has measured after its last step; of several attempts in one log the last holds.
+    """What the job has measured, at its last step and on the way; of several attempts in one log the last holds.
 
     A loss of several validation sets is their mean over sequences. Raises ValueError where the job did not come to its
     end or trained another number of steps, InputError where the file cannot be read.
     """
     sizes: dict[tuple[str, str], int] = {}
-    reached, planned = 0, job.steps
-    sets: dict[int, float] = {}
+    planned, curve = job.steps, Curve()
     for line in _lines(path):
         if found := SIZE.search(line):
             sizes[found[1], found[2]] = int(found[3])
         elif found := ITERATION.search(line):
-            reached, planned = int(found[1]), int(found[2])
-        elif (found := VALIDATION.search(line)) and not found[3] and int(found[2]) == job.steps:
+            curve.reach(int(found[1]))
+            planned = int(found[2])
+        elif (found := VALIDATION.search(line)) and not found[3]:
             value = _fields(found[4]).get(VALUE)
-            if value is not None:
-                sets[int(found[1] or 0)] = number(value, f"validation set {found[1] or 0}")
+            curve.measure(int(found[2]), {} if value is None else {found[1] or "0": value})
     if planned != job.steps:
         raise ValueError(f"trains {planned:,} iterations, the job has {job.steps:,}")
-    if reached < job.steps or not sets:
-        raise ValueError(f"reached iteration {reached:,} of {job.steps:,}, and was not measured at its end")
-    return Trained(sum(sizes.values()) or None, _means(sets, evaluation))
+    if job.steps not in curve.values:
+        raise ValueError(f"reached iteration {curve.reached:,} of {job.steps:,}, and was not measured at its end")
+    return Trained(sum(sizes.values()) or None, {step: _means(s, evaluation) for step, s in curve.values.items()})
 
 
 def _lines(path: Path) -> list[str]:
@@ -58,11 +57,21 @@ def _fields(text: str) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in cells}
 
 
-def _means(sets: Mapping[int, float], evaluation: tuple[Evaluation, ...]) -> dict[str, float]:
-    """Losses by metric, of those all of whose validation sets were measured."""
-    found = {}
+def _means(sets: Mapping[str, object], evaluation: tuple[Evaluation, ...]) -> dict[str, object]:
+    """Losses by metric, of those all of whose validation sets were measured; not a number where one of these is none."""
+    found: dict[str, object] = {}
     for text in evaluation:
-        if all(one.number in sets for one in text.sets):
+        values = [sets.get(str(one.number)) for one in text.sets]
+        if None not in values:
             total = sum(one.sequences for one in text.sets)
-            found[text.metric] = sum(sets[one.number] * one.sequences for one in text.sets) / total
+            found[text.metric] = (
+                sum(_float(v) * one.sequences for v, one in zip(values, text.sets, strict=True)) / total
+            )
     return found
+
+
+def _float(value: object) -> float:
+    try:
+        return float(str(value))
+    except ValueError:
+        return math.nan

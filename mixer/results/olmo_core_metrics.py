@@ -6,30 +6,28 @@ from pathlib import Path
 
 from midmix.mixer.jobs.manifest import Evaluation, Job
 from midmix.mixer.results.files import Bad, read_records
-from midmix.mixer.results.trained import Trained
+from midmix.mixer.results.trained import Curve, Trained
 
 PREFIX, SUFFIX = "eval/lm/", "/CE loss"
 
 
 def read_metrics(path: Path, job: Job, evaluation: tuple[Evaluation, ...], bad: list[Bad]) -> Trained:
-    """What the job has measured after its last step. Lines that are no objects go to `bad`; of two about one step, as a
-    job that went on from its own checkpoint leaves them, the later holds.
+    """What the job has measured, at its last step and on the way. Lines that are no objects go to `bad`; of two about one
+    step, as a job that went on from its own checkpoint leaves them, the later holds.
 
     Raises ValueError where it did not come to its end, InputError where the file cannot be read.
     """
     parameters: int | None = None
-    reached = 0
-    losses: dict[str, object] = {}
+    curve = Curve()
     for record in read_records(path, bad):
         size, step = record.values.get("parameters"), record.values.get("step")
         if isinstance(size, int):
             parameters = size
         if not isinstance(step, int):
             continue
-        reached = max(reached, step)
-        if step == job.steps:
-            found = {name: record.values.get(f"{PREFIX}{name}{SUFFIX}") for name in (e.metric for e in evaluation)}
-            losses |= {name: value for name, value in found.items() if value is not None}
-    if reached < job.steps or not losses:
-        raise ValueError(f"reached step {reached:,} of {job.steps:,}, and was not measured at its end")
-    return Trained(parameters, losses)
+        curve.reach(step)
+        found = {text.metric: record.values.get(f"{PREFIX}{text.metric}{SUFFIX}") for text in evaluation}
+        curve.measure(step, {metric: value for metric, value in found.items() if value is not None})
+    if job.steps not in curve.values:
+        raise ValueError(f"reached step {curve.reached:,} of {job.steps:,}, and was not measured at its end")
+    return Trained(parameters, curve.values)

@@ -15,6 +15,35 @@ from midmix.within import forget_within, read_said, read_within
 
 PLAIN_SECONDS = 10.0
 STATE_SECONDS = 0.5
+BAR_SECONDS = 0.1
+
+
+@contextmanager
+def counted(title: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal for work outside of a run's steps; yields a function to call with how many more are done.
+
+    Elsewhere nothing is shown, nor of no work at all.
+    """
+    if not total or not sys.stderr.isatty():
+        yield lambda number: None
+        return
+    from rich import progress as rich_progress
+    from rich.console import Console
+
+    columns = [rich_progress.TextColumn("{task.description:<28}"), rich_progress.BarColumn()]
+    columns += [rich_progress.MofNCompleteColumn(), rich_progress.TimeRemainingColumn()]
+    with rich_progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task, waiting, shown = bar.add_task(title, total=total), 0, 0.0
+
+        def advance(number: int) -> None:
+            nonlocal waiting, shown
+            waiting += number
+            now = time.monotonic()
+            if now - shown >= BAR_SECONDS:
+                bar.update(task, advance=waiting)
+                waiting, shown = 0, now
+
+        yield advance
 
 
 class Progress:

@@ -20,11 +20,12 @@ def _folder(run: Path) -> Path:
 
 @dataclass
 class Within:
-    """What the process of task `item` tells of its `total` steps; `run` is the run folder."""
+    """What the process of task `item` tells of its `total` steps, or what `unit` calls them; `run` is the run folder."""
 
     run: Path
     item: str
     total: int
+    unit: str = "steps"
     _told: float = 0.0
 
     def done(self, steps: int) -> None:
@@ -35,7 +36,7 @@ class Within:
             path = self._path
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary = path.with_suffix(".new")
-            temporary.write_text(json.dumps({"item": self.item, "done": steps, "total": self.total}))
+            temporary.write_text(json.dumps({"item": self.item, "done": steps, "total": self.total, "unit": self.unit}))
             os.replace(temporary, path)
 
     @property
@@ -65,7 +66,7 @@ def read_within(run: Path) -> str:
     for path in sorted(_folder(run).glob("*.json")):
         with contextlib.suppress(OSError, ValueError, KeyError):  # the task has ended, or is just being written
             one = json.loads(path.read_text())
-            told.append(f"{one['item']} at {one['done']:,} of {one['total']:,} steps")
+            told.append(f"{one['item']} at {one['done']:,} of {one['total']:,} {one['unit']}")
     more = f" and {len(told) - _SHOWN} more" if len(told) > _SHOWN else ""
     return ", ".join(told[:_SHOWN]) + more
 

@@ -43,11 +43,14 @@ def forget(
         _purge(folder, source, json_file, workers, debug)
         return
     from midmix.artifact import is_made
+    from midmix.forget.forecast import forecast
     from midmix.forget.without import make_without
 
     layer, findings = make_without(folder, source, workers=workers, debug=debug)
-    _write(json_file, findings.values())
+    files = forecast(folder, layer, source)
+    _write(json_file, findings.values() | {"purge": files})
     _print(findings.values())
+    _print_files(files)
     typer.echo(f"\nthe run without it: {layer}")
     if is_made(layer, "plan"):
         typer.echo(f"its plan: midmix diff {folder} {layer}; midmix export {layer} --to megatron --dest ...")
@@ -71,6 +74,20 @@ def _purge(folder: Path, source: str, json_file: Path | None, workers: int | Non
     if len(receipt["files"]) > MOST_SHOWN:
         typer.echo(f"  ... and {len(receipt['files']) - MOST_SHOWN:,} more, in the receipt")
     typer.echo(f"in your own config file, add to sources.{source}: forgotten: true; and take it out of the shares")
+
+
+def _print_files(files: list[dict[str, Any]]) -> None:
+    """What a purge would do, the largest files first."""
+    sums = Counter[str]()
+    for file in files:
+        sums[file["how"]] += file["bytes"]
+    numbers = Counter(file["how"] for file in files)
+    told = "; ".join(f"{numbers[how]:,} of {sums[how]:,} bytes {how}" for how in numbers)
+    typer.echo(f"\nfiles that --purge would touch: {told}")
+    for file in sorted(files, key=lambda file: (-file["bytes"], file["path"]))[:MOST_SHOWN]:
+        typer.echo(f"  {file['bytes']:>16,}  {file['how']:<11}  {file['path']}")
+    if len(files) > MOST_SHOWN:
+        typer.echo(f"  ... and {len(files) - MOST_SHOWN:,} more: --json FILE has all")
 
 
 def _write(file: Path | None, value: dict[str, Any]) -> None:

@@ -179,8 +179,9 @@ def add(
     metrics. Bad rows are named and left out.
 
     A folder of jobs (midmix design --to) is read by its JOBS.json: OLMo-core's metrics.jsonl or Megatron's log of every job
-    that came to its end, in nats per token and bits per byte, and results*.json of lm-evaluation-harness below it, whose
-    accuracies are kept as error rates. Jobs that are missing, broken or not at their end are named and left out.
+    that came to its end, in nats per token and bits per byte, at every step where it was measured, and results*.json of
+    lm-evaluation-harness below it, whose accuracies are kept as error rates. Jobs that are missing, broken or not at their
+    end are named and left out.
 
     A realized.json, which an export's verify.py writes, says what the trainer's loader drew: the table realized has it.
     """

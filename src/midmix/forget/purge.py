@@ -12,10 +12,11 @@ from typing import Any
 import midmix
 from midmix.add.commit import adopt
 from midmix.add.previews import discard, previews_of, steps_reached
-from midmix.artifact import Record, is_made, load_manifest, sweep, write_json
+from midmix.artifact import Record, is_made, load_manifest, read_table, sweep, write_json
 from midmix.config import Config
 from midmix.flow import steps_between
 from midmix.forget.config import config_without
+from midmix.forget.forecast import items_of
 from midmix.forget.inventory import gone, take_inventory
 from midmix.forget.receipts import BEGUN, RECEIPTS
 from midmix.forget.without import make_without, run_chain
@@ -65,14 +66,13 @@ def purge(
 def _begin(folder: Path, source: str, options: dict[str, Any]) -> dict[str, Any]:
     """What must be known before anything goes: the findings, the source's files and parts, and every file of the run."""
     layer, findings = make_without(folder, source, **options)
-    run = open_run(folder)
-    parts = [row for row in run.table(PARTS.name).collect().to_dicts() if row["source"] == source]
+    parts = [row for row in read_table(folder, PARTS).to_pylist() if row["source"] == source]
     return {
         "source": source,
         "midmix": midmix.__version__,
         "purged_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "layer": str(layer.relative_to(folder)),
-        "items": [f"p{row['part']:08d}" for row in parts],
+        "items": sorted(items_of(folder, source)),
         # The source's own files lie outside the run; they are named, not touched.
         "files": sorted({row["path"] for row in parts}),
         "findings": findings.values(),
@@ -81,17 +81,13 @@ def _begin(folder: Path, source: str, options: dict[str, Any]) -> dict[str, Any]
 
 
 def _drop(folder: Path, config: Config, items: set[str], files: list[str]) -> None:
-    """Remove records of work that the published tables no longer rest on, then every file that nothing names."""
+    """Remove records of work that the published tables no longer rest on, then every data file that no table names."""
     published = set(_published(folder))
     for path in sorted((folder / "records").rglob("*.json")):
         record = Record.load(path)
         if path.stem in items or (record is not None and not record.paths() <= published):
             path.unlink()
-    named = {str(path) for path in published}
-    for path in sorted((folder / "records").rglob("*.json")):
-        record = Record.load(path)
-        named |= record.paths() if record else set()
-    sweep(folder, named)
+    sweep(folder, published)
     _forget_hashes(folder, {config.resolve(file) for file in files})
 
 

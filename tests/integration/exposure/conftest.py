@@ -30,7 +30,11 @@ from midmix.tables import (
 
 LENGTH, LONG, BATCH = 16, 64, 4
 # Domain: first token id (ids tell the domain of a token), tokens per train shard about, weight in 1e-6.
-DOMAINS = {"code": (100, (3_000, 2_500), 400_000), "math": (200, (700,), 300_000), "web": (300, (4_000,), 300_000)}
+DOMAINS = {
+    "code": (100, (3_000, 2_500), 400_000),
+    "math": (200, (300, 200, 200), 300_000),
+    "web": (300, (4_000,), 300_000),
+}
 SOURCE_NAMES = ("crawl", "forum")
 DROPPED = doc_key(0, 100_000)
 

@@ -19,6 +19,7 @@ from midmix.artifact import load_manifest
 from midmix.mixer.export.trainers import export_plan
 from midmix.mixer.exposure.replay import ORDERS, Replay, StepRead
 from midmix.mixer.plan.indexed import read_lengths
+from midmix.mixer.plan.joined import find_joints
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Stage
 
@@ -55,6 +56,13 @@ class Texts:
         else:
             assert read.domain == "old"
         return found
+
+
+def test_both_stages_read_shards_that_are_joined(plan: Plan) -> None:
+    """What the tests below rest on; both read shards as they are besides."""
+    joined = {(joint.domain, shard.index) for joint in find_joints(plan) for shard in joint.shards}
+    read = [{(share.domain, shard.index) for share in s.mixture for _, shard in plan.drawn(share)} for s in plan.stages]
+    assert all(joined & places and places - joined for places in read)
 
 
 def replayed(replay: Replay, texts: Texts, stage: Stage, step: int) -> list[list[int]]:

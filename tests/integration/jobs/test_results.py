@@ -107,6 +107,51 @@ def test_a_fit_goes_on_with_the_jobs_that_ended(run: Path, olmo: Made) -> None:
     assert {(law["scale"], law["num_runs"]) for law in laws} == {("olmo-core 65.7K, 8,192 tokens", 5)}
 
 
+def test_the_curve_of_a_job_is_kept_and_its_end_is_what_is_fitted(run: Path, olmo: Made) -> None:
+    folder, jobs = olmo
+    config = open_run(run).config
+    add(run, folder)
+    run_steps(config, run, steps_between("fit", "fit"), workers=1, quiet=True)
+    laws = read_table(run, LAWS).to_pylist()
+    for job in jobs.jobs:
+        file, early = folder / job.metrics, {"eval/lm/domain:web/CE loss": 9.0 - job.run}
+        head, *lines = file.read_text().splitlines()
+        curve = [json.dumps({"step": step} | early) for step in (8, 16)]
+        file.write_text("\n".join([head, *curve, *lines[1:], ""]))
+    assert add(run, folder).rows == {"known": 16, "grown": 32}
+    curve = [(r["step"], r["tokens"], r["value"]) for r in losses(run) if r["run"] == 1_000_002 and is_web(r)]
+    assert curve == [
+        (8, 2_048, 7.0),
+        (16, 4_096, 7.0),
+        (STEPS, TOKENS, pytest.approx(nats("domain:web", jobs.jobs[2].weights, jobs.jobs[2].seed))),
+    ]
+    run_steps(config, run, steps_between("fit", "fit"), workers=1, quiet=True)
+    assert read_table(run, LAWS).to_pylist() == laws
+
+
+def is_web(row: dict[str, Any]) -> bool:
+    return bool(row["metric"] == "domain:web" and row["unit"] == "nats_per_token")
+
+
+def test_what_a_job_measured_before_it_stopped_is_no_result(run: Path, olmo: Made) -> None:
+    folder, jobs = olmo
+    for job in jobs.jobs:
+        early = {"step": STEPS // 2} | {f"eval/lm/{text.metric}/CE loss": 2.0 for text in jobs.evaluation}
+        (folder / job.metrics).write_text(json.dumps({"parameters": 9}) + "\n" + json.dumps(early) + "\n")
+    added = add(run, folder)
+    assert (added.rows, len(added.bad), losses(run)) == ({}, 8, [])
+
+
+def test_a_number_that_is_none_on_the_way_is_named_with_its_step(run: Path, olmo: Made) -> None:
+    folder, jobs = olmo
+    file = folder / jobs.jobs[3].metrics
+    head, *lines = file.read_text().splitlines()
+    file.write_text("\n".join([head, '{"step": 8, "eval/lm/domain:web/CE loss": NaN}', *lines[1:], ""]))
+    added = add(run, folder)
+    assert added.rows == {"new": 8}
+    assert [str(bad) for bad in added.bad] == [f"{file}: run 3: domain:web at step 8 is nan, expected a finite number"]
+
+
 def test_a_metric_that_is_no_number_is_named_and_the_jobs_others_hold(run: Path, olmo: Made) -> None:
     folder, _ = olmo
     file = folder / "run-000003" / "metrics.jsonl"
@@ -135,9 +180,11 @@ def test_other_losses_of_a_known_job_are_refused_unless_they_replace(run: Path, 
     file = folder / "run-000000" / "metrics.jsonl"
     file.write_text(file.read_text().replace('"eval/lm/domain:web/CE loss": 1.0', '"eval/lm/domain:web/CE loss": 1.5'))
     added = add(run, folder)
+    (text,) = (text for text in jobs.evaluation if text.metric == "domain:web")
+    bits = text.num_tokens / text.num_bytes / math.log(2)
     assert [str(bad).partition(": ")[2] for bad in added.bad] == [
         f"run {jobs.identity}/run-0: domain:web is 1.5, but 1 is there at that step",
-        f"run {jobs.identity}/run-0: domain:web is {1.5 * 393 / 1520 / math.log(2):g}, but {393 / 1520 / math.log(2):g} is there at that step",
+        f"run {jobs.identity}/run-0: domain:web is {1.5 * bits:g}, but {bits:g} is there at that step",
     ]
     assert add(run, folder, replace=True).rows == {"new": 8}
     assert len(losses(run)) == 64

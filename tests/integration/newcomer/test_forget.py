@@ -21,6 +21,7 @@ from midmix.errors import ConfigError, InputError
 from midmix.flow import CURATE, steps_between
 from midmix.forget.config import config_without
 from midmix.forget.findings import Findings
+from midmix.forget.forecast import forecast
 from midmix.forget.purge import purge
 from midmix.forget.without import make_without
 from midmix.mixer.export.trainers import read_plan
@@ -99,7 +100,7 @@ class Forgotten:
 
 @dataclass(frozen=True)
 class Purged:
-    """A run without a source and the receipt; what its files and the source's tokens were before."""
+    """A run without a source and the receipt; what its files and the source's tokens were before, and what was foretold."""
 
     run: Path
     path: Path
@@ -107,6 +108,7 @@ class Purged:
     before: dict[str, str]
     sizes: dict[str, int]
     tokens: set[bytes]
+    foretold: list[dict[str, Any]]
 
 
 def forgotten(planned: Path, source: str, files_of: Hashes) -> Forgotten:
@@ -134,7 +136,9 @@ def purged(planned: Path, files_of: Hashes) -> Purged:
     (run / "report.html").write_text("a text of the source")
     before, tokens = files_of(run), tokens_of_source(run, "new")
     sizes = {name: (run / name).stat().st_size for name in before}
-    return Purged(run, *purge(run, "new", workers=1, quiet=True), before, sizes, tokens)
+    layer, _ = make_without(run, "new", workers=1, quiet=True)
+    foretold = forecast(run, layer, "new")
+    return Purged(run, *purge(run, "new", workers=1, quiet=True), before, sizes, tokens, foretold)
 
 
 def tokens_of_source(run: Path, source: str) -> set[bytes]:
@@ -222,6 +226,18 @@ def test_the_receipt_names_every_file_with_size_and_hash(purged: Purged, files_o
     assert not list((purged.run / "state" / "forgetting").iterdir())
 
 
+def test_what_a_purge_would_touch_is_what_it_touched(purged: Purged) -> None:
+    files = {row["path"]: (row["bytes"], row["how"]) for row in purged.foretold}
+    touched = {row["path"]: (row["bytes"], row["how"]) for row in purged.receipt["purged"]}
+    exported = {path for path in files if path.startswith("export/")}
+    assert {path: row for path, row in files.items() if path not in exported} == {
+        path: row for path, row in touched.items() if not path.startswith("export/")
+    }
+    assert exported >= {path for path in touched if path.startswith("export/")}
+    assert {files[path][1] for path in exported} == {"made again"}
+    assert all(size == purged.sizes[path] for path, (size, _) in files.items())
+
+
 def test_no_file_of_the_run_holds_its_tokens_or_text(purged: Purged, market: Path) -> None:
     kept = tokens_of_source(purged.run, "web") | tokens_of_source(purged.run, "wiki")
     assert purged.tokens - kept
@@ -304,6 +320,10 @@ def test_the_command_says_what_stays_and_what_went(
     assert "copies that stay under other sources (exact 3, near 2, url 1): 6" in text
     assert "read before this run: 700 tokens in pretrain" in text
     assert "nothing was deleted" in text
+    assert "files that --purge would touch: " in text and "removed      data/tokens/" in text
+    assert {row["how"] for row in json.loads((tmp_path / "found.json").read_text())["purge"]} == {
+        "removed", "rewritten", "made again"
+    }  # fmt: skip
     assert len(json.loads((tmp_path / "found.json").read_text())["copies"]) == 6
     text = ask(capsys, run, "--source", "new", "--purge")
     assert "purged: " in text and "new/b.jsonl" in text and "forgotten: true" in text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,12 +71,12 @@ def domain_of_token() -> Callable[[int], str]:
 
 @pytest.fixture(scope="session")
 def make_run() -> RunMaker:
-    """`make_run(base, **config)` writes `base/run` and, beside it, its tokenizer."""
+    """`make_run(base, **config)` writes `base/run` and, beside it, its tokenizer; `sizes` are other shards of domains."""
 
-    def make(base: Path, **changes: Any) -> SmallRun:
+    def make(base: Path, sizes: Mapping[str, tuple[int, ...]] | None = None, **changes: Any) -> SmallRun:
         write_tokenizer(base / "tokenizer", VOCABULARY)
         folder = base / "run"
-        write_tokens(folder, _shards())
+        write_tokens(folder, _shards(sizes or {}))
         write_base(folder, {name: units / 1e6 for name, (_, _, _, units) in DOMAINS.items()})
         return SmallRun(folder, parse_config(_values() | changes, base=base))
 
@@ -99,11 +99,12 @@ def _values() -> dict[str, Any]:
     }
 
 
-def _shards() -> Iterator[tuple[str, str, int, Texts]]:
+def _shards(others: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[str, str, int, Texts]]:
     generator = np.random.default_rng(5)
     for domain, (first_id, sizes, _, _) in DOMAINS.items():
         document = first_id
-        for split, shard, about in [("heldout", 0, 300), *(("train", i, about) for i, about in enumerate(sizes))]:
+        train = enumerate(others.get(domain, sizes))
+        for split, shard, about in [("heldout", 0, 300), *(("train", i, about) for i, about in train)]:
             lengths: list[int] = []
             while sum(lengths) < about:
                 lengths.append(int(generator.integers(2, LONGEST)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -26,14 +27,10 @@ def test_mds_shards_are_those_of_mds_writer(one_stage: Any, python_of: Callable[
     python = python_of("mosaicml")
     folder = tmp_path / "out" / "mosaicml"
     export_plan(one_stage.folder, ["mosaicml", "hf"], tmp_path / "out", absolute=False)
-    draws = [
-        (s.domain, d.shard, min(d.sequences, d.available)) for s in one_stage.plan.stages[0].mixture for d in s.draws
-    ]
-    for domain, shard, count in draws:
-        if not count:
-            continue
-        name = f"{domain}-{shard:05d}"
-        raw = tmp_path / "out" / "hf" / "tokens" / f"{domain}-train-{shard:05d}.bin"
+    files = json.loads((tmp_path / "out" / "hf" / "mixture.json").read_text())["splits"]["train"]
+    for file in files:
+        raw, count = tmp_path / "out" / "hf" / file["tokens"], min(file["sequences"], file["available"])
+        name = raw.stem.replace("-train-", "-")
         words = [python, "-c", WITH_MDS_WRITER, str(tmp_path / name), str(raw), "16", str(count)]
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]

@@ -77,6 +77,27 @@ def test_every_stage_holds_exactly_its_tokens_and_no_document_of_another(
         seen |= documents
 
 
+@pytest.mark.parametrize("trainer", ["megatron", "olmo-core", "hf"])
+def test_hundreds_of_shards_of_a_sequence_are_one_file(
+    trainer: str, make_run: Callable[..., Any], python_of: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Read with 200 descriptors; of shards of one to three sequences on their own, a part of each would be lost."""
+    python = python_of(trainer)
+    run = make_run(tmp_path, sizes={"math": (20,) * 600}).carry_out(until="plan")
+    (folder,) = export_plan(run.folder, [trainer], tmp_path / "out", absolute=False)
+    math = {path.name for path in (folder / "tokens").iterdir() if "math" in path.name and "heldout" not in path.name}
+    assert len({name.split(".")[0] for name in math}) == 1
+    (joined,) = (
+        words for words in json.loads((folder / "EXPORT.json").read_text())["joined_shards"] if "math" in words
+    )
+    assert "600 shards of fewer than 100 sequences are one file, 00000, end to end: 0-599 of the plan" in joined
+    limited = "import os, resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (200, 200)); os.execv(sys.argv[1], sys.argv[1:])"
+    done = run_python(python, "-c", limited, python, "verify.py", "--read", "all", folder=folder)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    realized = json.loads((folder / "realized.json").read_text())
+    assert realized["exact"] and realized["stages"][0]["read"] == run.planned()
+
+
 def test_plan_repeats_one_domain_and_holds_it_at_its_cap(two_stages: Any) -> None:
     """What the test above rests on."""
     shares = [{share.domain: share for share in stage.mixture} for stage in two_stages.plan.stages]

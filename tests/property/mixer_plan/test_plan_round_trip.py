@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from token_run import PLAN_TOKENIZER
 
 from midmix.config import Mixture, StageSection, Target
 from midmix.config.stages import Boundary, Rate
@@ -19,8 +21,9 @@ from midmix.mixer.export.trainers import TRAINERS, make_export
 from midmix.mixer.plan.allocate import allocate, available_sequences, cap_sequences, spread
 from midmix.mixer.plan.buckets import bucket_lengths, make_pools, stock_of
 from midmix.mixer.plan.draft import make_draft
+from midmix.mixer.plan.joined import find_joints, join
 from midmix.mixer.plan.manifest import Plan, parse_plan
-from midmix.mixer.plan.models import Cut, Domain, LengthBucket, Shard, SourceTokens, TokenFile, Tokenizer
+from midmix.mixer.plan.models import Cut, Domain, LengthBucket, Shard, SourceTokens, TokenFile
 from midmix.mixer.plan.pool import Piece, make_buckets
 from midmix.mixer.plan.wishes import make_wishes
 from midmix.mixer.simplex import I64
@@ -109,15 +112,7 @@ def plan_of(supply: dict[str, list[list[int]]], sections: tuple[StageSection, ..
     )
     return Plan(
         generator="midmix 0",
-        tokenizer=Tokenizer(
-            id="t",
-            file_sha256="0" * 64,
-            vocabulary_size=1000,
-            eos_id=0,
-            dtype="uint16",
-            adds_eos_per_document=True,
-            adds_bos_per_document=False,
-        ),
+        tokenizer=PLAN_TOKENIZER,
         length_buckets=tuple(LengthBucket(id=b.name, min_tokens=b.floor, max_tokens=b.ceiling) for b in buckets),
         domains=tuple(
             domain_of(d.id, tuple(shard_of(d.id, n, p) for n, p in draft.shards[d.id].items()), epochs) for d in whole
@@ -142,12 +137,16 @@ def test_every_export_of_a_random_plan_reads_back_as_the_plan(
     assert parse_plan(plan.to_json(), "plan.json") == plan
     for domain in plan.domains:
         assert domain.tokens == sum(map(sum, supply[domain.id]))
-    for name, trainer in TRAINERS.items():
-        texts = make_export(name, plan, "").texts
-        for stage in plan.stages:
+    joined = join(plan, find_joints(plan))  # checks the same of the plan as it is exported
+    for made, (name, trainer) in product((plan, joined), TRAINERS.items()):
+        texts = make_export(name, made, "").texts
+        for stage in made.stages:
             folder = stage_folder(plan, stage)
             files = {path.removeprefix(folder): text for path, text in texts.items() if path.startswith(folder)}
             assert trainer.read_back(files) == expected(stage)
+    for stage, same in zip(plan.stages, joined.stages, strict=True):
+        assert {s.domain: s.sequences for s in stage.mixture} == {s.domain: s.sequences for s in same.mixture}
+        assert all(s.epochs <= t.epochs for s, t in zip(same.mixture, stage.mixture, strict=True))
 
 
 @MANY

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from token_run import PLAN_TOKENIZER
 
 from midmix.config import Mixture, StageSection, Target
 from midmix.mixer.plan.buckets import make_pools, stock_of
@@ -22,7 +23,6 @@ from midmix.mixer.plan.models import (
     Shard,
     SourceTokens,
     TokenFile,
-    Tokenizer,
 )
 from midmix.mixer.plan.pool import Piece
 from midmix.mixer.plan.wishes import ANNEAL, make_wishes
@@ -138,15 +138,7 @@ def make_plan() -> PlanMaker:
         claim = {"subject": "overall", "claim": "verdict", "verdict": "weak", "unit": None, "words": words}
         return Plan(
             generator="midmix 0",
-            tokenizer=Tokenizer(
-                id="t",
-                file_sha256="0" * 64,
-                vocabulary_size=1000,
-                eos_id=0,
-                dtype="uint16",
-                adds_eos_per_document=True,
-                adds_bos_per_document=False,
-            ),
+            tokenizer=PLAN_TOKENIZER,
             length_buckets=(),
             domains=tuple(_drawn_from(domain, draft) for domain in domains),
             earlier=tuple(earlier),

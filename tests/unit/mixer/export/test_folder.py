@@ -15,26 +15,58 @@ from midmix.artifact import Manifest, attach_file, publish
 from midmix.config import StageSection
 from midmix.config.stages import Boundary, Rate
 from midmix.errors import ConfigError, InputError
-from midmix.mixer.export.exporter import Export, stage_facts
+from midmix.mixer.export import step
+from midmix.mixer.export.exporter import Export, Tell, make_folder, stage_facts
 from midmix.mixer.export.folder import Written, check_replaceable, record_of, write_folder
 from midmix.mixer.export.megatron import MEGATRON
 from midmix.mixer.export.trainers import TRAINERS, export_plan, make_export, read_plan
 from midmix.mixer.plan.manifest import Plan
 from midmix.tables import PLAN
+from midmix.within import read_within
 
 PlanMaker = Callable[..., Plan]
 RESTART = Boundary(learning_rate="restart")
 
 
+def unheard(sequences: int) -> None:
+    pass
+
+
 def small_export(plan: Plan) -> Export:
     shard = plan.domains[0].shards[0]
 
-    def write(folder: Path, token_files: Mapping[str, Path]) -> list[str]:
+    def write(folder: Path, token_files: Mapping[str, Path], tell: Tell) -> list[str]:
         (folder / "made.bin").write_bytes(token_files[shard.bin.name].read_bytes() * 2)
         return ["made.bin"]
 
     exporter = replace(MEGATRON, target_version="1", unit_conversion="as is", lost=("all else",))
     return Export(exporter, {"a.txt": "text"}, {"tokens/m.bin": shard.bin}, (("s/", write),), ("note",))
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_every_sequence_that_a_trainers_files_are_made_of_is_told(
+    trainer: str, plan: Plan, token_files: Callable[[Plan], dict[str, Path]], tmp_path: Path
+) -> None:
+    for module, package in filter(None, [TRAINERS[trainer].needs]):
+        pytest.importorskip(module, reason=f"pip install {package}")
+    export, told = make_folder(TRAINERS[trainer], plan, ""), list[int]()
+    for path in export.links:
+        (tmp_path / "out" / path).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "out").mkdir(exist_ok=True)
+    for _, writer in export.writers:
+        writer(tmp_path / "out", token_files(plan), told.append)
+    written = {"megatron": 0, "olmo-core": 0, "hf": 0, "torchtitan": 0, "nanotron": 0}
+    written |= {"mosaicml": 2 + 6 + 3, "litdata": 2 + 6 + 3}  # math's third sequence is a repeat
+    assert export.sequences == sum(told) == written.get(trainer, 12)
+
+
+def test_the_run_shows_how_many_sequences_are_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("midmix.within.SECONDS", 0.0)
+    with step._show(tmp_path, "materialised", 5_000) as tell:
+        tell(1_000)
+        tell(200)
+        assert read_within(tmp_path) == "materialised at 1,200 of 5,000 sequences"
+    assert read_within(tmp_path) == ""
 
 
 def test_record_lists_files_with_hashes_and_losses(plan: Plan) -> None:
@@ -53,7 +85,7 @@ def test_every_file_is_returned_with_its_size_and_hash(plan: Plan, tmp_path: Pat
     source = tmp_path / "source.bin"
     source.write_bytes(b"tokens")
     files = {"main/math/train-00000.bin": source}
-    written = write_folder(small_export(plan), plan, tmp_path / "out", files, tmp_path / "scratch")
+    written = write_folder(small_export(plan), plan, tmp_path / "out", files, tmp_path / "scratch", unheard)
     assert [w.file for w in written] == ["EXPORT.json", "a.txt", "s/made.bin", "tokens/m.bin"]
     by_name = {w.file: w for w in written}
     for name in ("EXPORT.json", "a.txt", "s/made.bin"):
@@ -69,14 +101,14 @@ def test_a_writer_that_fails_leaves_nothing_and_the_old_export(plan: Plan, tmp_p
     source.write_bytes(b"tokens")
     files = {"main/math/train-00000.bin": source}
     target, scratch = tmp_path / "out" / "x", tmp_path / "out" / ".scratch"
-    write_folder(small_export(plan), plan, target, files, scratch)
+    write_folder(small_export(plan), plan, target, files, scratch, unheard)
 
-    def fail(folder: Path, token_files: Mapping[str, Path]) -> list[str]:
+    def fail(folder: Path, token_files: Mapping[str, Path], tell: Tell) -> list[str]:
         (folder / "half.bin").write_bytes(b"half")
         raise OSError("No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        write_folder(replace(small_export(plan), writers=(("", fail),)), plan, target, files, scratch)
+        write_folder(replace(small_export(plan), writers=(("", fail),)), plan, target, files, scratch, unheard)
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["x"]
     assert (target / "s" / "made.bin").is_file()
 
@@ -87,11 +119,13 @@ def test_token_files_are_linked_and_an_older_export_is_replaced(plan: Plan, tmp_
     source.write_bytes(b"tokens")
     target = tmp_path / "out" / "megatron"
     for _ in range(2):
-        write_folder(export, plan, target, {"main/math/train-00000.bin": source}, tmp_path / "out" / ".scratch")
+        write_folder(
+            export, plan, target, {"main/math/train-00000.bin": source}, tmp_path / "out" / ".scratch", unheard
+        )
         assert os.path.samefile(source, target / "tokens" / "m.bin")
         assert (target / "a.txt").read_text() == "text"
         (target / "stale.txt").write_text("old")
-    write_folder(export, plan, target, {"main/math/train-00000.bin": source}, tmp_path / "out" / ".scratch")
+    write_folder(export, plan, target, {"main/math/train-00000.bin": source}, tmp_path / "out" / ".scratch", unheard)
     assert sorted(p.name for p in target.iterdir()) == ["EXPORT.json", "a.txt", "s", "tokens"]
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["megatron"]
 
@@ -104,7 +138,7 @@ def test_token_files_are_copied_where_links_fail(plan: Plan, tmp_path: Path, mon
     source = tmp_path / "source.bin"
     source.write_bytes(b"tokens")
     write_folder(
-        small_export(plan), plan, tmp_path / "out", {"main/math/train-00000.bin": source}, tmp_path / "scratch"
+        small_export(plan), plan, tmp_path / "out", {"main/math/train-00000.bin": source}, tmp_path / "scratch", unheard
     )
     copy = tmp_path / "out" / "tokens" / "m.bin"
     assert copy.read_bytes() == b"tokens"

@@ -53,7 +53,7 @@ def test_chunks_hold_sequences_and_the_label_of_their_last_token(
     plan: Plan, token_files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(litdata, "CHUNK_BYTES", 36)  # two blocks of 9 tokens
-    names = [writer(tmp_path, token_files(plan)) for _, writer in make_folder(LITDATA, plan, "").writers]
+    names = [writer(tmp_path, token_files(plan), [].append) for _, writer in make_folder(LITDATA, plan, "").writers]
     assert names[2] == [f"tokens/web-00001/{name}" for name in ("chunk-0-0.bin", "chunk-0-1.bin", "index.json")]
     chunks = [(tmp_path / name).read_bytes() for name in names[2][:2]]
     assert [np.frombuffer(chunk[:12], "<u4").tolist() for chunk in chunks] == [[1, 12, 48], [1, 12, 30]]

@@ -27,7 +27,7 @@ def written(plan: Plan, files: dict[str, Path], folder: Path, exporter: object =
     export = make_folder(exporter, plan, "")  # type: ignore[arg-type]
     folder.mkdir(exist_ok=True)
     ((_, writer),) = export.writers
-    return writer(folder, files)
+    return writer(folder, files, [].append)
 
 
 def plain_rows(plan: Plan, files: dict[str, Path], folder: Path) -> list[tuple[str, list[int]]]:

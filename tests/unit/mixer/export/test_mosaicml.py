@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import yaml
 from midmix.config import StageSection
 from midmix.config.stages import Boundary, Rate, Rope
 from midmix.mixer.export import mosaicml
-from midmix.mixer.export.exporter import make_folder
+from midmix.mixer.export.exporter import Export, make_folder
 from midmix.mixer.export.mosaicml import MOSAICML
 from midmix.mixer.plan.manifest import Plan
 
@@ -37,7 +38,7 @@ def test_streams_choose_samples_and_the_duration_is_the_stage(plan: Plan) -> Non
 def write_stream(plan: Plan, files: dict[str, Path], folder: Path) -> list[str]:
     """The stream of web's second shard: 3 of its 5 sequences of 8 tokens."""
     writers = make_folder(MOSAICML, plan, "").writers
-    names = [writer(folder, files) for _, writer in writers]
+    names = [writer(folder, files, [].append) for _, writer in writers]
     assert [found[0].split("/")[1] for found in names] == ["math-00000", "web-00000", "web-00001"]
     return names[2]
 
@@ -87,3 +88,79 @@ def test_what_llm_foundry_has_no_field_for_is_said(make_plan: Callable[..., Plan
     ):
         assert any(words in note for note in export.notes)
         assert words in export.texts["train.yaml"]
+
+
+def stage(name: str, **values: object) -> StageSection:
+    rate = {"schedule": "constant", "start": 1e-4}
+    return StageSection.model_validate({"name": name, "learning_rate": rate, **values})
+
+
+def curriculum(export: Export, last: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(export.texts[f"{last}/curriculum.yaml"])
+    return found
+
+
+@pytest.mark.parametrize(("root", "place"), [("", "../"), ("/data", "/data/")])
+def test_stages_of_one_batch_are_one_run_whose_datasets_are_those_of_the_stages(
+    make_plan: Callable[..., Plan], root: str, place: str
+) -> None:
+    stages = [
+        stage("first", tokens=160),
+        stage("second", tokens=96),
+        stage("long", tokens=64, sequence_length=16, global_batch_sequences=2),
+    ]
+    stages[2] = stages[2].model_copy(update={"boundary": Boundary(batch="changed")})
+    plan = make_plan(
+        {"math": [81], "web": [810]}, {"math": 250_000, "web": 750_000}, tokens=320, stages=stages, document_tokens=9
+    )
+    export = make_folder(MOSAICML, plan, root)
+    config = curriculum(export, "long")
+    callback = config["callbacks"]["curriculum_learning"]
+    durations = [callback["duration"], *(mix["duration"] for mix in callback["schedule"])]
+    assert durations == ["160tok", "96tok", "64tok"] and config["max_duration"] == "320tok"
+    assert (config["max_seq_len"], config["global_train_batch_size"], config["optimizer"]) == (16, 2, {"lr": 1e-4})
+    datasets = [config["train_loader"]["dataset"], *(mix["dataset"] for mix in callback["schedule"])]
+    for name, dataset in zip(["first", "second", "long"], datasets, strict=True):
+        own = yaml.safe_load(export.texts[f"{name}/train.yaml"])["train_loader"]["dataset"]
+        for found, stream in zip(dataset["streams"].values(), own["streams"].values(), strict=True):
+            assert found["local"] == f"{place}{name}/streams/{stream['local'].rpartition('/')[2]}"
+            assert {**found, "local": ""} == {**stream, "local": ""}
+        assert {**dataset, "streams": 0} == {**own, "streams": 0}
+    assert len({dataset["shuffle_seed"] for dataset in datasets}) == 3
+    assert not any("first/curriculum" in path or "second/curriculum" in path for path in export.texts)
+    assert (
+        "# By hand: scheduler: llm-foundry has one for the whole run; stage second: constant from 0.0001 to 0.0001"
+        in (export.texts["long/curriculum.yaml"].splitlines())
+    )
+
+
+def test_stages_before_a_change_of_batch_model_or_mask_are_runs_of_their_own(make_plan: Callable[..., Plan]) -> None:
+    def made(*changes: dict[str, object]) -> Export:
+        stages = [stage(f"s{number}", tokens=64, **values) for number, values in enumerate(changes)]
+        plan = make_plan({"web": [810]}, {"web": 1_000_000}, tokens=64, stages=stages, document_tokens=9)
+        return make_folder(MOSAICML, plan, "/data")
+
+    rope: dict[str, object] = {"rope": {"base": 5e5, "scaling": "none"}}
+    batch: dict[str, object] = {"global_batch_sequences": 4, "boundary": {"batch": "changed"}}
+    for change in (batch, {"document_mask": True}, rope):
+        export = made({}, change, change)
+        assert curriculum(export, "s2")["max_duration"] == "128tok"
+        assert (
+            "stage s2: stages s0 are runs of their own: batch, RoPE, document mask or optimizer change after them"
+            in export.notes
+        )
+        assert "s1/curriculum.yaml" not in made({}, change).texts
+    fresh = {
+        "boundary": {"optimizer": "fresh"},
+        "learning_rate": {"schedule": "constant", "start": 1e-4, "warmup_tokens": 16},
+    }
+    assert (
+        curriculum(made({}, {}, fresh | {"boundary": fresh["boundary"] | {"learning_rate": "restart"}}, {}), "s3")[
+            "max_duration"
+        ]
+        == "128tok"
+    )
+
+
+def test_one_stage_has_no_curriculum(plan: Plan) -> None:
+    assert "curriculum.yaml" not in make_folder(MOSAICML, plan, "/data").texts

@@ -105,7 +105,7 @@ def test_index_and_metadata_are_those_of_datatrove(
     for name in ("math-00000", "web-00000", "web-00001"):
         (tmp_path / "s3-tokens" / name).mkdir(parents=True)
     ((_, writer),) = export.writers
-    assert writer(tmp_path, files)[2] == "s3-tokens/web-00001/000.ds.index"
+    assert writer(tmp_path, files, [].append)[2] == "s3-tokens/web-00001/000.ds.index"
     tokens = np.fromfile(files["main/web/train-00001.bin"], "<u2").tolist()
     theirs = TokenizedFile(
         str(tmp_path), "theirs.ds", tokenizer_name_or_path="t", save_final_metadata=True, token_size=2

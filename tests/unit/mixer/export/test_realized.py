@@ -14,6 +14,7 @@ from midmix.errors import InputError
 from midmix.mixer.export.realized import add_realized, is_realized
 from midmix.mixer.plan.manifest import Plan
 from midmix.tables import PLAN, REALIZED
+from midmix.writer import only_writer
 
 
 @pytest.fixture
@@ -42,7 +43,9 @@ def realized(plan: Plan, tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_rows_are_those_of_the_file_and_take_the_place_of_older_ones(run: Path, realized: Callable[..., Path]) -> None:
+def test_rows_are_those_of_the_file_and_take_the_place_of_older_ones(
+    run: Path, realized: Callable[..., Path], plan: Plan
+) -> None:
     add_realized(run, realized())
     rows = add_realized(run, realized())
     assert read_table(run, REALIZED).to_pylist() == rows
@@ -50,13 +53,31 @@ def test_rows_are_those_of_the_file_and_take_the_place_of_older_ones(run: Path, 
         ("anneal", "math", 3, 3, 24, 1),
         ("anneal", "web", 9, 8, 64, 0),
     ]
+    assert {(row["loader"], row["version"], row["plan_hash"]) for row in rows} == {
+        ("megatron-core", "0.16.1", plan.hash)
+    }
     add_realized(run, realized(target="datasets"))
     assert [row["target"] for row in read_table(run, REALIZED).to_pylist()] == ["datasets"] * 2 + ["megatron-core"] * 2
+
+
+def test_a_domain_that_was_not_planned_stands_with_what_was_drawn_of_it(
+    run: Path, realized: Callable[..., Path]
+) -> None:
+    (stage,) = json.loads(realized().read_text())["stages"]
+    stage |= {"realized": {"code": 2}, "tokens": {}}
+    (row,) = add_realized(run, realized(stages=[stage]))
+    assert (row["domain"], row["planned"], row["realized"], row["tokens"], row["read"]) == ("code", 0, 2, 16, 0)
 
 
 def test_counts_of_another_plan_are_refused(run: Path, realized: Callable[..., Path], plan: Plan) -> None:
     with pytest.raises(InputError, match=f"counts plan ffffffffffff, the run's is {plan.hash[:12]}"):
         add_realized(run, realized(plan_hash="sha256:" + "f" * 64))
+    assert read_table(run, REALIZED).num_rows == 0
+
+
+def test_a_run_at_work_is_left_alone(run: Path, realized: Callable[..., Path]) -> None:
+    with only_writer(run), pytest.raises(InputError, match="another midmix is running here"):
+        add_realized(run, realized())
     assert read_table(run, REALIZED).num_rows == 0
 
 
@@ -70,5 +91,7 @@ def test_files_are_known_by_their_format(realized: Callable[..., Path], tmp_path
     assert is_realized(realized())
     (tmp_path / "runs.json").write_text('{"name": "a"}')
     assert not is_realized(tmp_path / "runs.json")
+    (tmp_path / "runs.jsonl").write_bytes(realized().read_bytes())
+    assert not is_realized(tmp_path / "runs.jsonl")
     assert not is_realized(tmp_path / "gone.json")
     assert not is_realized(tmp_path)

@@ -55,8 +55,20 @@ def test_a_label_alone_counts_as_read_without_a_token() -> None:
     assert (tokens.tolist(), read.tolist()) == ([0], [True])
 
 
-def test_samples_are_blended_as_megatron_does() -> None:
-    weights = normalised(normalised(np.array([5.0, 2.0, 4.0])))
-    stream_of, draw_of = blending(weights, 11)
-    assert stream_of.tolist() == [0, 2, 1, 0, 2, 0, 2, 1, 0, 2, 0]
-    assert draw_of.tolist() == [0, 0, 0, 1, 1, 2, 2, 1, 3, 3, 4]
+@pytest.mark.parametrize(
+    ("counts", "streams", "draws"),
+    [
+        ([5, 2, 4], [0, 2, 1, 0, 2, 0, 2, 1, 0, 2, 0], [0, 0, 0, 1, 1, 2, 2, 1, 3, 3, 4]),
+        ([1, 3], [1, 0, 1, 1], [0, 0, 1, 2]),  # the first sample is the largest one's
+        ([1, 1], [0, 1, 0, 1, 0, 1], [0, 0, 1, 1, 2, 2]),  # of those as far behind the first
+    ],
+)
+def test_samples_are_blended_as_megatron_does(counts: list[int], streams: list[int], draws: list[int]) -> None:
+    weights = normalised(normalised(np.array(counts, np.float64)))
+    stream_of, draw_of = blending(weights, len(streams))
+    assert stream_of.tolist() == streams
+    assert draw_of.tolist() == draws
+
+
+def test_weights_are_normalised() -> None:
+    assert normalised(np.array([1.0, 3.0])).tolist() == [0.25, 0.75]

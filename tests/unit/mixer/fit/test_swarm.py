@@ -64,6 +64,18 @@ def test_runs_that_died_or_are_missing_are_left_out_by_name() -> None:
     assert all("died" in swarm.left_out[run] for run in (1, 3))
 
 
+def test_a_run_that_lacks_what_others_measured_is_left_out_with_the_metrics_names() -> None:
+    sets = [f"set:{letter}" for letter in "abcde"]
+    rows = [loss(run, 20, 1.0, metric=m) for run in (0, 1) for m in sets]
+    rows += [loss(2, 20, 1.0, metric=m) for m in sets[:4]] + [loss(3, 20, 1.0, metric=sets[2])]
+    swarm = read_swarm(designs(), losses(*rows), ["math", "web"])
+    assert swarm.runs == (0, 1)
+    assert swarm.left_out == {
+        2: "has no set:e at the last step, which other runs have",
+        3: "has no set:a, set:b, set:d and 1 more at the last step, which other runs have",
+    }
+
+
 def test_a_run_above_the_unigram_entropy_of_its_own_text_has_learnt_nothing() -> None:
     rows = [loss(run, 20, 1.0) for run in MIXTURES]
     rows += learnt(0, web=9.0, math=4.0)  # 0.9 math: 4.5 on average

@@ -6,22 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from token_run import PLAN_TOKENIZER
 
 from midmix.artifact import sha256_of
 from midmix.config import Mixture, StageSection
 from midmix.megatron_index import write_index
 from midmix.mixer.plan.models import Domain, Shard, SourceTokens, TokenFile, Tokenizer
 from midmix.mixer.plan.wishes import Wish, make_wishes
-
-TOKENIZER = Tokenizer(
-    id="words",
-    file_sha256="0" * 64,
-    vocabulary_size=1000,
-    eos_id=0,
-    dtype="uint16",
-    adds_eos_per_document=True,
-    adds_bos_per_document=False,
-)
 
 
 class Files:
@@ -74,7 +65,7 @@ def files(tmp_path: Path) -> Files:
 
 @pytest.fixture
 def tokenizer() -> Tokenizer:
-    return TOKENIZER
+    return PLAN_TOKENIZER
 
 
 @pytest.fixture

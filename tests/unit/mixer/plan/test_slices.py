@@ -49,6 +49,21 @@ def test_small_shards_are_not_cut() -> None:
     assert [sum(p.tokens for p in part) for part in slices] == [1670, 3330]
 
 
+def test_a_small_shard_at_its_half_goes_to_the_earlier_slice() -> None:
+    slices = slice_pieces(pieces(*[1] * 100), [505, 495], no_lengths)
+    assert [sum(p.tokens for p in part) for part in slices] == [510, 490]
+
+
+def test_what_is_small_for_the_larger_slice_alone_is_cut() -> None:
+    slices = slice_pieces(pieces(*[10] * 100), [250, 9_750], tens)
+    assert [sum(p.tokens for p in part) for part in slices] == [250, 9_750]
+
+
+def test_a_stage_that_needs_half_a_document_or_more_gets_it() -> None:
+    slices = slice_pieces(pieces(10), [6, 94], tens)
+    assert [[(p.first, p.documents) for p in part] for part in slices] == [[(0, 1)], [(1, 9)]]
+
+
 def test_a_stage_that_needs_less_than_half_a_document_may_get_none() -> None:
     slices = slice_pieces(pieces(1), [1, 99], tens)
     assert slices == [[], pieces(1)]

@@ -29,14 +29,27 @@ def test_the_last_steps_losses_and_the_models_size(tmp_path: Path, job: Job, eva
     bad: list[Bad] = []
     found = read_metrics(written(tmp_path / "m.jsonl", HEAD, FIRST, LAST, MEASURED), job, evaluation, bad)
     assert found.parameters == 65696
-    assert found.losses == {"domain:code": 4.107888698577881, "domain:web": 2.552830696105957}
+    assert found.losses == {2: {"domain:code": 4.107888698577881, "domain:web": 2.552830696105957}}
     assert not bad
 
 
 def test_of_two_attempts_the_later_holds(tmp_path: Path, job: Job, evaluation: Texts) -> None:
     earlier = MEASURED.replace("2.552830696105957", "9.0")
     path = written(tmp_path / "m.jsonl", HEAD, LAST, earlier, HEAD, MEASURED)
-    assert read_metrics(path, job, evaluation, []).losses["domain:web"] == 2.552830696105957
+    assert read_metrics(path, job, evaluation, []).losses[2]["domain:web"] == 2.552830696105957
+
+
+def test_what_was_measured_on_the_way_is_kept_by_its_step(tmp_path: Path, job: Job, evaluation: Texts) -> None:
+    early = '{"step": 1, "eval/lm/domain:web/CE loss": 3.5}'
+    path = written(tmp_path / "m.jsonl", HEAD, FIRST, early, LAST, MEASURED)
+    losses = read_metrics(path, job, evaluation, []).losses
+    assert losses == {1: {"domain:web": 3.5}, 2: {"domain:code": 4.107888698577881, "domain:web": 2.552830696105957}}
+
+
+def test_a_job_that_began_again_and_is_on_its_way_has_no_end(tmp_path: Path, job: Job, evaluation: Texts) -> None:
+    path = written(tmp_path / "m.jsonl", HEAD, FIRST, LAST, MEASURED, HEAD, FIRST)
+    with pytest.raises(ValueError, match="reached step 1 of 2, and was not measured at its end"):
+        read_metrics(path, job, evaluation, [])
 
 
 def test_a_job_that_stopped_on_the_way_is_named(tmp_path: Path, job: Job, evaluation: Texts) -> None:
@@ -49,5 +62,5 @@ def test_a_job_that_stopped_on_the_way_is_named(tmp_path: Path, job: Job, evalua
 def test_a_line_that_was_cut_is_named_and_the_rest_holds(tmp_path: Path, job: Job, evaluation: Texts) -> None:
     bad: list[Bad] = []
     path = written(tmp_path / "m.jsonl", HEAD, FIRST[:40], "[1]", LAST, MEASURED)
-    assert len(read_metrics(path, job, evaluation, bad).losses) == 2
+    assert len(read_metrics(path, job, evaluation, bad).losses[2]) == 2
     assert [str(row).removeprefix(f"{path}:")[:12] for row in bad] == ["2: is no JSO", "3: is list, "]

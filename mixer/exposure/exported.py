@@ -1,0 +1,56 @@
+"""The plan as its exports hold it, small shards joined, and where the documents of its own shards are in that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from midmix.mixer.exposure.lengths import Lengths
+from midmix.mixer.exposure.order import Place
+from midmix.mixer.plan.joined import find_joints, join
+from midmix.mixer.plan.manifest import Plan
+from midmix.mixer.plan.models import Shard, Stage
+from midmix.mixer.simplex import I64, Mask
+
+
+class Exported:
+    """What trainers read: `plan` with the shards that exports have. `lengths` are of the shards of the plan itself."""
+
+    def __init__(self, plan: Plan, lengths: Lengths) -> None:
+        joints = find_joints(plan)
+        self.plan = join(plan, joints)
+        self._lengths = lengths
+        self._joined: dict[Place, tuple[Shard, ...]] = {(j.domain, j.number): j.shards for j in joints}
+        self._ends = {file: np.cumsum([s.documents for s in shards]) for file, shards in self._joined.items()}
+        self._file = {(j.domain, shard.index): (j.domain, j.number) for j in joints for shard in j.shards}
+
+    def stage(self, stage: Stage) -> Stage:
+        """A stage of the plan as it is exported."""
+        return self.plan.stages[stage.order]
+
+    def lengths(self, file: Place) -> I64:
+        """Tokens of every document of an exported shard, int64[documents]."""
+        shards = self._joined.get(file)
+        if shards is None:
+            return self._lengths(file)
+        return np.concatenate([self._lengths((file[0], shard.index)) for shard in shards])
+
+    def held(self, held: Mapping[Place, Mask]) -> dict[Place, Mask]:
+        """Documents by shard of the plan as documents by exported shard: bool[documents] of every one that has some."""
+        files = {place: mask for place, mask in held.items() if place not in self._file}
+        for file in {self._file[place]: None for place in held if place in self._file}:
+            masks = [
+                held.get((file[0], shard.index), np.zeros(shard.documents, np.bool_)) for shard in self._joined[file]
+            ]
+            files[file] = np.concatenate(masks)
+        return files
+
+    def origin(self, file: Place, document: int) -> tuple[Place, int]:
+        """Shard of the plan, and ordinal in it, of a document of an exported shard."""
+        shards = self._joined.get(file)
+        if shards is None:
+            return file, document
+        ends = self._ends[file]
+        number = int(np.searchsorted(ends, document, side="right"))
+        return (file[0], shards[number].index), document - int(ends[number]) + shards[number].documents
