@@ -74,6 +74,8 @@ def stage_settings(plan: Plan, stage: Stage) -> dict[str, Any]:
         "seed": stage.seed,
         "dtype": plan.tokenizer.dtype,
         "document_mask": stage.packing.document_mask,
+        "packing": stage.packing.method,
+        "end_of_text": plan.tokenizer.eos_id,
         "learning_rate": stage.learning_rate.model_dump(mode="json", exclude_none=True),
         "rope": stage.rope.model_dump(mode="json") if stage.rope else None,
         "sequences": {share.domain: share.sequences for share in stage.mixture},

@@ -92,6 +92,20 @@ def make_folder(exporter: Exporter, plan: Plan, root: str) -> Export:
     return Export(exporter, texts, links, tuple(writers), tuple(notes), sequences)
 
 
+def padding_notes(stage: Stage, done: str) -> tuple[str, ...]:
+    """What `EXPORT.json` says of the tokens that fill rows up: their share, and what is done with them."""
+    if stage.packing.method != "best-fit":
+        return ()
+    padding = sum(share.padding for share in stage.mixture)
+    return (
+        f"rows are filled up with end-of-text: about {padding} of {stage.token_budget} tokens "
+        f"({padding / stage.token_budget:.3%}); {done}",
+    )
+
+
+TRAINED_ON = "they are trained on, this format has no mask for them"
+
+
 def script(name: str) -> str:
     """A standalone script of this package, as it goes into an export."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")

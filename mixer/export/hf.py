@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from midmix.mixer.export.drawn import stage_settings
-from midmix.mixer.export.exporter import Exporter, Part
+from midmix.mixer.export.exporter import Exporter, Part, padding_notes
 from midmix.mixer.export.folder import json_text
 from midmix.mixer.export.readback import StageRead, from_settings
 from midmix.mixer.plan.allocate import available_sequences
@@ -51,7 +51,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
         "README.md": _readme(plan, stage),
     }
     notes = ("attention stops at no end of a document: rows hold no mask",) if stage.packing.document_mask else ()
-    return Part(texts, links, notes)
+    return Part(texts, links, (*notes, *padding_notes(stage, "`labels` has -100 there")))
 
 
 def read_back(folder: Mapping[str, str]) -> StageRead:
@@ -82,8 +82,14 @@ def _readme(plan: Plan, stage: Stage) -> str:
 
 Every row is {stage.sequence_length} tokens; train it for one epoch, in order. The order is mixed by the seed and every
 stretch of it holds the planned shares. With `transformers.Trainer` use `remove_unused_columns=False` and
-`DataCollatorForLanguageModeling(tokenizer, mlm=False)`. `rows(".")` yields the same without datasets. Plan {plan.hash}.
+{_collator(stage)}. `rows(".")` yields the same without datasets. Plan {plan.hash}.
 """
+
+
+def _collator(stage: Stage) -> str:
+    if stage.packing.method == "best-fit":
+        return "`default_data_collator`: rows have `labels` too, with -100 where a row is filled up"
+    return "`DataCollatorForLanguageModeling(tokenizer, mlm=False)`"
 
 
 HF = Exporter(

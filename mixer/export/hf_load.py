@@ -3,6 +3,8 @@
     train = load("folder")                  # datasets.Dataset, map-style; token files are read row by row
     for row in rows("folder"): ...          # the same rows without datasets: {"input_ids": int32 array, "domain": str}
 
+Rows that were packed best-fit have `labels` as well: the ids, and -100 where the row is filled up.
+
 A shard with n rows of which a are distinct is passed over n // a times whole, then in part; each pass in its own
 seeded order. Rows of all shards are interleaved so that every stretch holds the planned shares.
 """
@@ -23,7 +25,15 @@ DISTRIBUTION = "datasets"
 BLOCK_ROWS = 1 << 20
 OPEN_FILES = 512  # a mapped file holds a descriptor, of which systems give 1,024
 
+IGNORED = -100  # a label that torch's cross entropy leaves out
+
 Int64 = npt.NDArray[np.int64]
+
+
+def padding_of(row: npt.NDArray[Any], end_of_text: int) -> int:
+    """How many ids at the end of a packed row fill it up: end-of-text ids after that of its last document."""
+    other = np.flatnonzero(row[::-1] != end_of_text)
+    return max(0, int(other[0] if len(other) else len(row)) - 1)
 
 
 class ShardRows:
@@ -93,6 +103,8 @@ class Reader:
         self.folder, self.mixture = Path(folder).resolve(), mixture
         if split not in mixture["splits"]:
             raise ValueError(f"got split {split!r}, expected one of {', '.join(mixture['splits'])}")
+        self.has_labels = mixture["packing"] == "best-fit"
+        self.is_packed = self.has_labels and split == "train"  # held-out documents lie end to end
         self.entries = mixture["splits"][split]
         self.files: dict[int, npt.NDArray[Any]] = {}
 
@@ -109,21 +121,35 @@ class Reader:
         length = self.mixture["sequence_length"]
         return self.files[shard][sequence * length : (sequence + 1) * length + labels].astype(np.int32)
 
+    def padding(self, row: npt.NDArray[np.int32]) -> int:
+        """How many ids fill a row up."""
+        return padding_of(row, self.mixture["end_of_text"]) if self.is_packed else 0
+
+    def labels(self, row: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        """The ids of a row, and IGNORED where it is filled up, int32[sequence_length]."""
+        labels = row.copy()
+        labels[len(row) - self.padding(row) :] = IGNORED
+        return labels
+
+    def example(self, shard: int, sequence: int) -> dict[str, Any]:
+        """One row with its domain, and its labels where rows are packed."""
+        ids = self.row(shard, sequence)
+        labels = {"labels": self.labels(ids)} if self.has_labels else {}
+        return {"input_ids": ids} | labels | {"domain": self.entries[shard]["domain"]}
+
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
         """A batch of (shard, sequence) as a batch of rows: the transform of the dataset."""
-        pairs = zip(batch["shard"], batch["sequence"], strict=True)
-        return {
-            "input_ids": [self.row(shard, sequence) for shard, sequence in pairs],
-            "domain": [self.entries[shard]["domain"] for shard in batch["shard"]],
-        }
+        examples = [self.example(*pair) for pair in zip(batch["shard"], batch["sequence"], strict=True)]
+        names = ("input_ids", *(["labels"] if self.has_labels else []), "domain")
+        return {name: [example[name] for example in examples] for name in names}
 
 
 def rows(folder: str | Path, split: str = "train") -> Iterator[dict[str, Any]]:
-    """Every row in order: `input_ids` int32[sequence_length] and `domain`."""
+    """Every row in order: `input_ids` int32[sequence_length], `domain`, and `labels` where rows are packed."""
     reader = Reader(folder, read_mixture(folder), split)
     for shards, sequences in row_blocks(reader.mixture, split):
         for shard, sequence in zip(shards, sequences, strict=True):
-            yield {"input_ids": reader.row(int(shard), int(sequence)), "domain": reader.entries[shard]["domain"]}
+            yield reader.example(int(shard), int(sequence))
 
 
 def load(folder: str | Path, split: str = "train") -> Any:

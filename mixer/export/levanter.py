@@ -30,6 +30,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
     part = parquet_part(plan, stage)
     steps = stage.sequences // stage.global_batch_sequences
     optimizer, unsaid = _optimizer(stage.learning_rate, stage, steps)
+    weights = {"loss_weights_key": "loss_weights"} if stage.packing.method == "best-fit" else {}
     config: dict[str, Any] = {
         "data": {
             "tokenizer": plan.tokenizer.id,
@@ -41,7 +42,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
                         "type": "url",
                         "train_urls": [f"{root}/train-*.parquet" if root else "train-*.parquet"],
                     },
-                    "format": {"type": "prebuilt", "input_ids_key": "input_ids"},
+                    "format": {"type": "prebuilt", "input_ids_key": "input_ids"} | weights,
                 }
             },
             "train_weights": {stage.id: 1.0},

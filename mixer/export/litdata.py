@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from midmix.mixer.export.drawn import Drawn, drawn, sequence_blocks, stage_settings
-from midmix.mixer.export.exporter import Exporter, Part, Tell
+from midmix.mixer.export.exporter import TRAINED_ON, Exporter, Part, Tell, padding_notes
 from midmix.mixer.export.folder import json_text
 from midmix.mixer.export.readback import StageRead, from_settings
 from midmix.mixer.plan.manifest import Plan
@@ -50,6 +50,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
     }
     writers = tuple(partial(_write_source, entry, plan.tokenizer.dtype, stage.sequence_length) for entry in entries)
     notes = ("attention stops at no end of a document: blocks hold no mask",) if stage.packing.document_mask else ()
+    notes += padding_notes(stage, TRAINED_ON)
     return Part(texts, {}, notes, writers, sum(entry.distinct for entry in entries))
 
 

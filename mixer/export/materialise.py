@@ -19,9 +19,9 @@ import pyarrow.parquet as pq
 
 from midmix.megatron_index import write_index
 from midmix.mixer.export.drawn import Drawn, drawn, stage_settings
-from midmix.mixer.export.exporter import Exporter, Part, Tell, Writer
+from midmix.mixer.export.exporter import TRAINED_ON, Exporter, Part, Tell, Writer, padding_notes
 from midmix.mixer.export.folder import json_text
-from midmix.mixer.export.hf_load import Reader, row_blocks
+from midmix.mixer.export.hf_load import IGNORED, Reader, padding_of, row_blocks
 from midmix.mixer.export.readback import StageRead, from_settings
 from midmix.mixer.plan.files import link_or_copy
 from midmix.mixer.plan.manifest import Plan
@@ -43,8 +43,11 @@ Rows = Iterator[tuple[Drawn, int, npt.NDArray[np.int32]]]
 Write = Callable[[Path, Rows, dict[str, Any], int], list[str]]
 
 
-def materialised_part(write: Write, readme: str, plan: Plan, stage: Stage) -> Part:
-    """A stage whose sequences `write` puts into files: it gets a folder, the rows, the settings and the end of text."""
+def materialised_part(write: Write, readme: str, plan: Plan, stage: Stage, padding: str = TRAINED_ON) -> Part:
+    """A stage whose sequences `write` puts into files: it gets a folder, the rows, the settings and the end of text.
+
+    `padding` says what is done with ids that fill up rows.
+    """
     entries = drawn(plan, stage)
     sources = [
         {"domain": entry.domain, "shard": entry.shard, "sequences": entry.sequences, "available": entry.available}
@@ -55,12 +58,12 @@ def materialised_part(write: Write, readme: str, plan: Plan, stage: Stage) -> Pa
     texts = {"mixture.json": json_text(mixture), "README.md": words}
     writer: Writer = partial(_write, write, entries, mixture, plan.tokenizer.eos_id)
     notes = ("attention stops at no end of a document: sequences hold no mask",) if stage.packing.document_mask else ()
-    return Part(texts, {}, notes, (writer,), stage.sequences)
+    return Part(texts, {}, (*notes, *padding_notes(stage, padding)), (writer,), stage.sequences)
 
 
 def parquet_part(plan: Plan, stage: Stage) -> Part:
     """The stage as parquet files."""
-    return materialised_part(_write_parquet, PARQUET_README, plan, stage)
+    return materialised_part(_write_parquet, PARQUET_README, plan, stage, "`labels` and `loss_weights` leave them out")
 
 
 def read_back(folder: Mapping[str, str]) -> StageRead:
@@ -125,8 +128,11 @@ def _write_tokens(folder: Path, rows: Rows, mixture: dict[str, Any], end_of_text
 
 
 def _write_parquet(folder: Path, rows: Rows, mixture: dict[str, Any], end_of_text: int) -> list[str]:
-    """Parquet files of `input_ids` (list of int32) and `domain`."""
-    schema = pa.schema([("input_ids", pa.list_(pa.int32())), ("domain", pa.string())])
+    """Parquet files of `input_ids` (list of int32) and `domain`; of packed rows also `labels` and `loss_weights`."""
+    packed = mixture["packing"] == "best-fit"
+    fields = [("input_ids", pa.list_(pa.int32())), ("domain", pa.string())]
+    masks = [("labels", pa.list_(pa.int32())), ("loss_weights", pa.list_(pa.float32()))] if packed else []
+    schema = pa.schema([*fields, *masks])
     length = mixture["sequence_length"]
     groups_per_file = max(1, FILE_BYTES // (length * 4 * ROWS_PER_GROUP))
     names: list[str] = []
@@ -141,10 +147,24 @@ def _write_parquet(folder: Path, rows: Rows, mixture: dict[str, Any], end_of_tex
         ids = np.concatenate([tokens for _, _, tokens in group])
         offsets = np.arange(len(group) + 1, dtype=np.int32) * length
         columns = [pa.ListArray.from_arrays(offsets, ids), pa.array([entry.domain for entry, _, _ in group])]
+        if packed:
+            columns += [pa.ListArray.from_arrays(offsets, flat) for flat in _masks(group, end_of_text)]
         writer.write_table(pa.Table.from_arrays(columns, schema=schema), row_group_size=ROWS_PER_GROUP)
     if writer is not None:
         writer.close()
     return names
+
+
+def _masks(
+    group: Sequence[tuple[Drawn, int, npt.NDArray[np.int32]]], end_of_text: int
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
+    """Labels and loss weights of packed rows, end to end: ids with -100, and 0 for a token, where the next fills up."""
+    labels = np.stack([tokens for _, _, tokens in group])
+    for row in labels:
+        row[len(row) - padding_of(row, end_of_text) :] = IGNORED
+    weights = np.zeros(labels.shape, np.float32)
+    weights[:, :-1] = labels[:, 1:] != IGNORED
+    return labels.ravel(), weights.ravel()
 
 
 def _groups(rows: Rows) -> Iterator[list[tuple[Drawn, int, npt.NDArray[np.int32]]]]:
@@ -170,7 +190,8 @@ PARQUET_README = """\
 # Stage {stage}, pre-mixed, as parquet
 
 `train-*.parquet` hold {sequences} rows of {length} `input_ids` in the order to train them, repeats written out, and their
-`domain`. `order.bin` has the source (a place in `mixture.json`) and the sequence of each, as two uint32. Plan {plan}.
+`domain`. `order.bin` has the source (a place in `mixture.json`) and the sequence of each, as two uint32. Rows packed
+best-fit have `labels` (-100 where a row is filled up) and `loss_weights` (0 for a token whose next one fills up). Plan {plan}.
 """
 
 MATERIALISED = Exporter(

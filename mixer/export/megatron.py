@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 
 from midmix.errors import InputError
-from midmix.mixer.export.exporter import Exporter, Part
+from midmix.mixer.export.exporter import Exporter, Part, padding_notes
 from midmix.mixer.export.folder import json_text
 from midmix.mixer.export.megatron_arguments import launch_arguments
 from midmix.mixer.export.readback import StageRead
@@ -24,6 +24,10 @@ from midmix.mixer.plan.models import Domain, Shard, Stage, TokenFile
 MAX_DATASETS = 32_766  # BlendedDataset keeps their numbers in int16
 # Beyond this many samples the rounding of Megatron's float64 shares may reach one sample.
 MAX_EXACT_SAMPLES = 50_000_000
+MASKED = (
+    "--eod-mask-loss leaves out the loss of every label after an end-of-text id, of these and of the first token of each "
+    "document that follows another; where a row ends within a document, its last label is the first token of another row"
+)
 PREFIX = re.compile(r"tokens/(.+)-train-(\d+)$")
 LOST = (
     "caps on epochs: Megatron repeats without a word; they were checked here",
@@ -45,6 +49,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
         notes.append(f"{stage.sequences} samples: above {MAX_EXACT_SAMPLES}, a shard may be one sample off")
     if not root:
         notes.append("prefixes are relative: launch from this folder, or export with `midmix export --dest`")
+    notes += padding_notes(stage, MASKED)
     arguments, lost = launch_arguments(stage)
     texts = {
         "blend.json": json_text({"train": train, "valid": valid or None, "test": None}),

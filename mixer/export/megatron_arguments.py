@@ -15,6 +15,8 @@ def launch_arguments(stage: Stage) -> tuple[list[str], list[str]]:
     arguments, lost = _rate(stage)
     if stage.packing.document_mask:
         arguments += ["--reset-position-ids", "--reset-attention-mask"]
+    if stage.packing.method == "best-fit":
+        arguments.append("--eod-mask-loss")
     arguments.append(f"--max-position-embeddings {stage.sequence_length}")
     if stage.rope is not None:
         more, unsaid = _rope(stage.rope)

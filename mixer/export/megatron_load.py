@@ -20,11 +20,22 @@ DISTRIBUTION = "megatron-core"
 
 
 class Tokenizer:
-    """What Megatron asks of a tokenizer to build a dataset. No id marks an end: masks do not change what is drawn."""
+    """What Megatron asks of a tokenizer to build a dataset. `eod` matters to masks alone, not to what is drawn."""
 
-    eod = pad = -1
+    pad = -1
     vocab_size = 1 << 31
     unique_identifiers = {"class": "none"}  # noqa: RUF012
+
+    def __init__(self, eod: int) -> None:
+        self.eod = eod
+
+
+def end_of_text(folder: Path = HERE) -> int:
+    """The id that ends documents, by the comment on the tokenizer in `arguments.txt`."""
+    found = re.search(r"end of text\n# (\d+)", (folder / "arguments.txt").read_text(encoding="utf-8"))
+    if found is None:
+        raise ValueError(f"{folder / 'arguments.txt'}: got no end-of-text id; export again")
+    return int(found[1])
 
 
 def arguments(folder: Path = HERE) -> dict[str, str]:
@@ -47,15 +58,16 @@ def build(work_dir: str, folder: Path = HERE) -> Any:
     given = arguments(folder)
     train = json.loads((folder / "blend.json").read_text(encoding="utf-8"))["train"]
     blend = [str(folder / word) if place % 2 else word for place, word in enumerate(train)]
+    masked = "--eod-mask-loss" in given
     config = GPTDatasetConfig(
         random_seed=int(given["--seed"]),
         sequence_length=int(given["--seq-length"]),
         blend_per_split=[get_blend_from_list(blend), None, None],
         path_to_cache=work_dir,
-        tokenizer=Tokenizer(),
+        tokenizer=Tokenizer(end_of_text(folder) if masked else -1),
         reset_position_ids=False,
         reset_attention_mask=False,
-        eod_mask_loss=False,
+        eod_mask_loss=masked,
     )
     sizes = [int(given["--train-samples"]), 0, 0]
     return BlendedMegatronDatasetBuilder(GPTDataset, sizes, lambda: True, config).build()[0]

@@ -17,7 +17,7 @@ import numpy as np
 import yaml
 
 from midmix.mixer.export.drawn import Drawn, drawn, sequence_blocks
-from midmix.mixer.export.exporter import Exporter, Part, Tell
+from midmix.mixer.export.exporter import TRAINED_ON, Exporter, Part, Tell, padding_notes
 from midmix.mixer.export.readback import StageRead
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import LearningRate, Stage
@@ -59,7 +59,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
         curriculum, refused = _curriculum(plan, stage, root)
         texts |= curriculum
         notes += refused
-    return Part(texts, {}, (*notes, *words), writers, sum(entry.distinct for entry in entries))
+    return Part(texts, {}, (*notes, *padding_notes(stage, TRAINED_ON), *words), writers, sum(entry.distinct for entry in entries))
 
 
 def _dataset(plan: Plan, stage: Stage, root: str) -> dict[str, Any]:

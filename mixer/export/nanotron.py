@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from midmix.errors import InputError
 from midmix.mixer.export.drawn import Drawn, drawn
 from midmix.mixer.export.exporter import Exporter, Part, Tell
 from midmix.mixer.export.readback import StageRead
@@ -37,6 +38,11 @@ LOST = (
 
 
 def _stage(plan: Plan, stage: Stage, root: str) -> Part:
+    if stage.packing.method == "best-fit":
+        raise InputError(
+            f"nanotron: reads sequence length + 1 tokens that do not overlap, so the rows of stage {stage.id}, packed "
+            f"best-fit, would not stay whole; export to another trainer, or plan it with packing: concatenate-and-chunk"
+        )
     before = _chain(plan, stage)
     stages, step = [], 1
     for each in (*before, stage):

@@ -13,11 +13,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import ROUND_DOWN, Decimal
+from typing import Any
 
 import yaml
 
 from midmix.mixer.export.exporter import Exporter, Part
 from midmix.mixer.export.folder import json_text
+from midmix.mixer.export.olmo_core_packed import packed_draws, packed_part
 from midmix.mixer.export.readback import StageRead
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import LearningRate, Share, Stage, TokenFile
@@ -35,9 +37,12 @@ LOST = (
 def _stage(plan: Plan, stage: Stage, root: str) -> Part:
     links: dict[str, TokenFile] = {}
     entries = [entry for share in stage.mixture for entry in _entries(plan, share, stage, root, links)]
+    if stage.packing.method == "best-fit":
+        heldout: dict[str, TokenFile] = {}
+        return packed_part(plan, stage, root, _dataset(plan, stage, root, entries, heldout), heldout)
     texts = {
         "mixture.yaml": _mixture(entries),
-        "dataset.json": _dataset(plan, stage, root, entries, links),
+        "dataset.json": json_text(_dataset(plan, stage, root, entries, links)),
         "README.md": _readme(plan, stage),
     }
     return Part(texts, links, tuple(_small(plan, stage)))
@@ -49,14 +54,21 @@ def read_back(folder: Mapping[str, str]) -> StageRead:
     length = settings["sequence_length"]
     sequences = settings["requested_tokens"] // length
     draws: dict[tuple[str, int], int] = {}
+    if "label_mask_paths" in settings:
+        return _stage_read(settings, packed_draws(settings))
     for source in yaml.load(folder["mixture.yaml"], getattr(yaml, "CSafeLoader", yaml.SafeLoader))["sources"]:
         domain, shard, _ = source["source_name"].rsplit(".", 2)
         taken = round(source["target_ratio"] * sequences)
         draws[domain, int(shard)] = draws.get((domain, int(shard)), 0) + taken
+    return _stage_read(settings, draws)
+
+
+def _stage_read(settings: Mapping[str, Any], draws: Mapping[tuple[str, int], int]) -> StageRead:
+    length = settings["sequence_length"]
     return StageRead(
         sequence_length=length,
         global_batch_sequences=settings["global_batch_size"] // length,
-        sequences=sequences,
+        sequences=settings["requested_tokens"] // length,
         seed=settings["seed"],
         start=settings["learning_rate"]["start"],
         end=settings["learning_rate"]["end"],
@@ -104,33 +116,31 @@ def _entries(
 
 def _dataset(
     plan: Plan, stage: Stage, root: str, entries: list[tuple[str, str, int]], links: dict[str, TokenFile]
-) -> str:
+) -> dict[str, Any]:
     heldout: dict[str, list[str]] = {}
     for domain in plan.domains:
         for shard in domain.heldout:
             path = f"tokens/{stage.id}-{domain.id}-heldout-{shard.index:05d}.npy"
             links[path] = shard.bin
             heldout.setdefault(domain.id, []).append(f"{root}/{path}" if root else path)
-    return json_text(
-        {
-            "requested_tokens": stage.token_budget,
-            "global_batch_size": stage.global_batch_sequences * stage.sequence_length,
-            "sequence_length": stage.sequence_length,
-            "dtype": DTYPES[plan.tokenizer.dtype],
-            "seed": stage.seed,
-            "document_mask": stage.packing.document_mask,
-            "learning_rate": stage.learning_rate.model_dump(mode="json", exclude_none=True),
-            "rope": stage.rope.model_dump(mode="json") if stage.rope else None,
-            "tokenizer": {
-                "vocab_size": plan.tokenizer.vocabulary_size,
-                "eos_token_id": plan.tokenizer.eos_id,
-                "pad_token_id": plan.tokenizer.eos_id,
-            },
-            "sequences": {share.domain: share.sequences for share in stage.mixture},
-            "sources": {name: count for name, _, count in entries},
-            "heldout": heldout,
-        }
-    )
+    return {
+        "requested_tokens": stage.token_budget,
+        "global_batch_size": stage.global_batch_sequences * stage.sequence_length,
+        "sequence_length": stage.sequence_length,
+        "dtype": DTYPES[plan.tokenizer.dtype],
+        "seed": stage.seed,
+        "document_mask": stage.packing.document_mask,
+        "learning_rate": stage.learning_rate.model_dump(mode="json", exclude_none=True),
+        "rope": stage.rope.model_dump(mode="json") if stage.rope else None,
+        "tokenizer": {
+            "vocab_size": plan.tokenizer.vocabulary_size,
+            "eos_token_id": plan.tokenizer.eos_id,
+            "pad_token_id": plan.tokenizer.eos_id,
+        },
+        "sequences": {share.domain: share.sequences for share in stage.mixture},
+        "sources": {name: count for name, _, count in entries},
+        "heldout": heldout,
+    }
 
 
 def _small(plan: Plan, stage: Stage) -> list[str]:

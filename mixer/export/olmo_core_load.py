@@ -19,29 +19,37 @@ DISTRIBUTION = "ai2-olmo-core"
 
 def load_config(work_dir: str, folder: Path = HERE) -> Any:
     """The `NumpyFSLDatasetConfig` of the stage; `.build()` makes the dataset. Relative paths start at `folder`."""
-    import yaml
     from olmo_core.data import NumpyFSLDatasetConfig, TokenizerConfig
-    from olmo_core.data.source_mixture import SourceMixtureDatasetConfig, SourceMixtureList
 
     settings = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
+    common = {
+        "tokenizer": TokenizerConfig(**settings["tokenizer"]),
+        "sequence_length": settings["sequence_length"],
+        "dtype": settings["dtype"],
+        "generate_doc_lengths": settings["document_mask"],
+        "work_dir": work_dir,
+    }
+    if "label_mask_paths" in settings:
+        files = {name: [str(folder / path) for path in settings[name]] for name in ("paths", "label_mask_paths")}
+        return NumpyFSLDatasetConfig(**files, **common)
+    return NumpyFSLDatasetConfig.from_src_mix(source_mixture(settings, folder), **common)
+
+
+def source_mixture(settings: dict[str, Any], folder: Path) -> Any:
+    """The mixture of `mixture.yaml`, its paths starting at `folder`."""
+    import yaml
+    from olmo_core.data.source_mixture import SourceMixtureDatasetConfig, SourceMixtureList
+
     mixture = yaml.safe_load((folder / "mixture.yaml").read_text(encoding="utf-8"))
     for source in mixture["sources"]:
         source["paths"] = [str(folder / path) for path in source["paths"]]
-    source_mixture = SourceMixtureDatasetConfig(
+    return SourceMixtureDatasetConfig(
         source_list=SourceMixtureList.from_dict(mixture),
         requested_tokens=settings["requested_tokens"],
         global_batch_size=settings["global_batch_size"],
         seed=settings["seed"],
         render_tables=False,
         quiet=True,
-    )
-    return NumpyFSLDatasetConfig.from_src_mix(
-        source_mixture,
-        tokenizer=TokenizerConfig(**settings["tokenizer"]),
-        sequence_length=settings["sequence_length"],
-        dtype=settings["dtype"],
-        generate_doc_lengths=settings["document_mask"],
-        work_dir=work_dir,
     )
 
 

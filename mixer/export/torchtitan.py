@@ -7,7 +7,7 @@ Source: torchtitan/components/data/{dataset,sources}.py at 022e9266.
 
 from __future__ import annotations
 
-from midmix.mixer.export.exporter import Exporter, Part, script
+from midmix.mixer.export.exporter import Exporter, Part, padding_notes, script
 from midmix.mixer.export.folder import json_text
 from midmix.mixer.export.hf import linked_mixture, read_back
 from midmix.mixer.plan.manifest import Plan
@@ -37,7 +37,7 @@ with `shuffle=False, infinite=False`, a sequence length of {stage.sequence_lengt
 stand in the order of training. Learning rate: {rate.schedule} from {rate.start} to {rate.end}. Plan {plan.hash}.
 """
     texts = {"mixture.json": json_text(mixture), "rows.py": script("hf_load.py"), "README.md": readme}
-    return Part(texts, links)
+    return Part(texts, links, padding_notes(stage, "`loss_mask` is false there"))
 
 
 TORCHTITAN = Exporter(

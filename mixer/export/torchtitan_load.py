@@ -33,7 +33,11 @@ def rows_script(folder: Path) -> Any:
 
 
 class StageRows:
-    """Rows of the stage by number: {"token_ids": int32[sequence length + 1], "domain": str}. 16 bytes of memory a row."""
+    """Rows of the stage by number: {"token_ids", "loss_mask", "domain"}. 16 bytes of memory a row.
+
+    `token_ids` are int32[sequence length + 1], `loss_mask` is bool of the same length: false where a packed row is
+    filled up, and for the label of its last token, which is another row's.
+    """
 
     def __init__(self, folder: Path = HERE) -> None:
         script = rows_script(folder)
@@ -47,7 +51,10 @@ class StageRows:
     def __getitem__(self, index: Any) -> dict[str, Any]:
         shard, number = int(self.shards[index]), int(self.numbers[index])
         ids = self.reader.row(shard, number, labels=1)
-        return {"token_ids": ids, "domain": self.reader.entries[shard]["domain"]}
+        mask = np.ones(ids.shape, dtype=np.bool_)
+        if self.reader.is_packed:
+            mask[len(ids) - 1 - self.reader.padding(ids[:-1]) :] = False
+        return {"token_ids": ids, "loss_mask": mask, "domain": self.reader.entries[shard]["domain"]}
 
 
 class StageSource:
@@ -66,11 +73,10 @@ class StageSource:
 
 
 def token_sample(row: dict[str, Any]) -> Any:
-    """torchtitan's `TokenSample` of a row; every token is trained on."""
+    """torchtitan's `TokenSample` of a row; every token is trained on but those that fill a packed row up."""
     from torchtitan.components.data.dataset import TokenSample
 
-    ids = row["token_ids"]
-    return TokenSample(token_ids=ids, loss_mask=np.ones(ids.shape, dtype=np.bool_))
+    return TokenSample(token_ids=row["token_ids"], loss_mask=row["loss_mask"])
 
 
 def count(work_dir: str) -> dict[str, int]:

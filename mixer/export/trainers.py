@@ -118,7 +118,7 @@ def locate_token_files(plan: Plan, attachments: Iterable[Attachment], run_folder
     found: dict[str, Path] = {}
     for domain in plan.domains:
         for shard in (*domain.shards, *domain.heldout):
-            for file in (shard.bin, shard.idx):
+            for file in (shard.bin, shard.idx, *([shard.packed.runs] if shard.packed else [])):
                 if file.name not in attached or attached[file.name].sha256 != file.sha256:
                     raise InputError(
                         f"{file.name}: the run holds another file than the plan counts. Run the step plan again."

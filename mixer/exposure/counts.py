@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midmix.mixer.exposure.lengths import Lengths
+from midmix.mixer.exposure.layout import Layout, Layouts
 from midmix.mixer.exposure.order import Order, Place, Steps
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import EarlierStage, Shard, Stage
@@ -43,14 +43,14 @@ class Exposure:
 
 
 def in_stage(
-    plan: Plan, stage: Stage, held: Mapping[Place, Mask], lengths: Lengths, order: Order | None
+    plan: Plan, stage: Stage, held: Mapping[Place, Mask], layouts: Layouts, order: Order | None
 ) -> list[Exposure]:
     """What a stage reads of the documents `held`, by domain; with the steps where its order is given."""
     found = []
     for share in stage.mixture:
         parts = [
             _in_shard(
-                draw.sequences, shard, stage, held[share.domain, shard.index], lengths((share.domain, shard.index))
+                draw.sequences, shard, stage, held[share.domain, shard.index], layouts((share.domain, shard.index))
             )
             for draw, shard in plan.drawn(share)
             if (share.domain, shard.index) in held
@@ -76,24 +76,24 @@ class _InShard:
     sequences: tuple[int, int, int]
 
 
-def _in_shard(drawn: int, shard: Shard, stage: Stage, held: Mask, lengths: np.ndarray) -> _InShard:
+def _in_shard(drawn: int, shard: Shard, stage: Stage, held: Mask, layout: Layout) -> _InShard:
     """Of one shard: the held documents, their tokens, those expected to be seen, and where in a pass they lie."""
-    ends = np.cumsum(lengths)
-    tokens = int(lengths[held].sum())
-    places = np.flatnonzero(held)
-    first, last = int(ends[places[0]] - lengths[places[0]]), int(ends[places[-1]]) - 1
+    ends = np.cumsum(layout.lengths)
+    places = np.flatnonzero(layout.is_held(held))
+    tokens = int(layout.lengths[places].sum())
+    first, last = int(ends[places[0]] - layout.lengths[places[0]]), int(ends[places[-1]]) - 1
     length = stage.sequence_length
     seen = tokens * drawn * length / shard.tokens
-    return _InShard(len(places), tokens, seen, (shard.index, first // length, last // length))
+    return _InShard(int(held.sum()), tokens, seen, (shard.index, first // length, last // length))
 
 
-def before(plan: Plan, held: Mapping[Place, Mask], lengths: Lengths) -> list[Exposure]:
+def before(plan: Plan, held: Mapping[Place, Mask], layouts: Layouts) -> list[Exposure]:
     """What earlier training read of them: declared epochs, and earlier stages, which read whole domains alike."""
     documents: dict[str, int] = defaultdict(int)
     tokens: dict[str, int] = defaultdict(int)
     for place, mask in held.items():
         documents[place[0]] += int(mask.sum())
-        tokens[place[0]] += int(lengths(place)[mask].sum())
+        tokens[place[0]] += int(layouts(place).document_lengths()[mask].sum())
     found = []
     for name, count in tokens.items():
         domain = plan.domain(name)

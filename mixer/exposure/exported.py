@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from midmix.mixer.exposure.lengths import Lengths
+from midmix.mixer.exposure.layout import Layout, Layouts, end_to_end_of
 from midmix.mixer.exposure.order import Place
 from midmix.mixer.plan.joined import find_joints, join
 from midmix.mixer.plan.manifest import Plan
@@ -15,12 +15,12 @@ from midmix.mixer.simplex import I64, Mask
 
 
 class Exported:
-    """What trainers read: `plan` with the shards that exports have. `lengths` are of the shards of the plan itself."""
+    """What trainers read: `plan` with the shards that exports have. `layouts` are of the shards of the plan itself."""
 
-    def __init__(self, plan: Plan, lengths: Lengths) -> None:
+    def __init__(self, plan: Plan, layouts: Layouts) -> None:
         joints = find_joints(plan)
         self.plan = join(plan, joints)
-        self._lengths = lengths
+        self._layouts = layouts
         self._joined: dict[Place, tuple[Shard, ...]] = {(j.domain, j.number): j.shards for j in joints}
         self._ends = {file: np.cumsum([s.documents for s in shards]) for file, shards in self._joined.items()}
         self._file = {(j.domain, shard.index): (j.domain, j.number) for j in joints for shard in j.shards}
@@ -29,12 +29,12 @@ class Exported:
         """A stage of the plan as it is exported."""
         return self.plan.stages[stage.order]
 
-    def lengths(self, file: Place) -> I64:
-        """Tokens of every document of an exported shard, int64[documents]."""
+    def layout(self, file: Place) -> Layout:
+        """The layout of an exported shard."""
         shards = self._joined.get(file)
         if shards is None:
-            return self._lengths(file)
-        return np.concatenate([self._lengths((file[0], shard.index)) for shard in shards])
+            return self._layouts(file)
+        return end_to_end_of([self._layouts((file[0], shard.index)) for shard in shards])
 
     def held(self, held: Mapping[Place, Mask]) -> dict[Place, Mask]:
         """Documents by shard of the plan as documents by exported shard: bool[documents] of every one that has some."""

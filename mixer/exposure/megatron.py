@@ -7,12 +7,13 @@ order (MegatronPretrainingSampler), with a constant batch and no consumed sample
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
 
 from midmix.mixer.exposure.blend import blending, normalised
-from midmix.mixer.exposure.lengths import Lengths
+from midmix.mixer.exposure.layout import Layouts
 from midmix.mixer.exposure.order import Order
 from midmix.mixer.exposure.stream import Stream
 from midmix.mixer.plan.manifest import Plan
@@ -27,7 +28,7 @@ SURPLUS = 0.005
 LAST_EPOCH = 0.80
 
 
-def order(plan: Plan, stage: Stage, seed: int, lengths: Lengths) -> Order:
+def order(plan: Plan, stage: Stage, seed: int, layouts: Layouts) -> Order:
     """The order of a stage that was exported to Megatron and is read with `--seed seed`."""
     drawn = [
         ((share.domain, shard.index), draw.sequences) for share in stage.mixture for draw, shard in plan.drawn(share)
@@ -43,13 +44,16 @@ def order(plan: Plan, stage: Stage, seed: int, lengths: Lengths) -> Order:
 
     @lru_cache(maxsize=64)
     def open_stream(number: int) -> Stream:
-        return shuffled(lengths(places[number]), built[number], stage.sequence_length, seed)
+        shard = layouts(places[number])
+        entries = shuffled(shard.entry_lengths, built[number], stage.sequence_length, seed)
+        runs = shard.runs_of(entries.documents)
+        return replace(entries, documents=shard.documents[runs], lengths=shard.lengths[runs], firsts=shard.firsts[runs])
 
     return Order(places, stream_of, draw_of, stage.global_batch_sequences, open_stream)
 
 
 def shuffled(lengths: I64, samples: int, sequence_length: int, seed: int) -> Stream:
-    """The stream of a shard whose documents have `lengths` tokens, built for `samples` samples."""
+    """The stream of a shard whose index lists documents, or rows, of `lengths` tokens, built for `samples` samples."""
     per_epoch = int(lengths.sum())
     epochs = max(1, -(-(samples * sequence_length + LABELS) // per_epoch))
     before_last = ((epochs - 1) * per_epoch - LABELS) // sequence_length

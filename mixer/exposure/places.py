@@ -12,7 +12,7 @@ import polars as pl
 
 from midmix.artifact import load_manifest
 from midmix.errors import InputError
-from midmix.mixer.exposure.lengths import Lengths
+from midmix.mixer.exposure.layout import Layouts
 from midmix.mixer.exposure.order import Place
 from midmix.mixer.plan.files import chosen
 from midmix.mixer.plan.indexed import read_lengths
@@ -28,10 +28,10 @@ COLUMNS = ("domain", "shard", "offset", "num_tokens", "doc")
 
 
 class Places:
-    """Documents of a run by their place in the shards of its plan, and back. `lengths` are those of `open_lengths`."""
+    """Documents of a run by their place in the shards of its plan, and back. `layouts` are those of `open_layouts`."""
 
-    def __init__(self, folder: Path, plan: Plan, lengths: Lengths) -> None:
-        self._lengths = lengths
+    def __init__(self, folder: Path, plan: Plan, layouts: Layouts) -> None:
+        self._layouts = layouts
         self._manifest = load_manifest(folder, TOKENS.name)
         self._files = list(self._manifest.paths(folder))
         self._attached = {a.name: folder / a.path for a in self._manifest.attached}
@@ -100,15 +100,15 @@ class Places:
         """Tokens of the documents of a shard that the step tokenize made."""
         shard = self._shards.get((domain, number))
         if shard is not None and shard.cut is None:
-            return self._lengths((domain, number))
+            return self._layouts((domain, number)).lengths
         return read_lengths(self._attached[f"{_stem(domain, number)}.idx"])
 
 
 def piece_of(shard: Shard) -> Piece:
-    """The piece that a cut shard was cut as."""
+    """The piece that a shard was cut or packed as."""
     assert shard.cut is not None
     bucket = Bucket(shard.bucket or "", shard.cut.min_tokens, shard.cut.max_tokens)
-    return Piece(shard.cut.shard, shard.tokens, shard.documents, bucket, shard.cut.first_document, whole=False)
+    return Piece(shard.cut.shard, shard.text_tokens, shard.documents, bucket, shard.cut.first_document, whole=False)
 
 
 def _origin(shard: Shard) -> int:

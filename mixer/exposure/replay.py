@@ -11,14 +11,14 @@ from midmix.errors import ConfigError
 from midmix.mixer.exposure import megatron, olmo_core
 from midmix.mixer.exposure.counts import Exposure, before, in_stage
 from midmix.mixer.exposure.exported import Exported
-from midmix.mixer.exposure.lengths import Lengths, open_lengths
+from midmix.mixer.exposure.layout import Layouts, open_layouts
 from midmix.mixer.exposure.order import Order, Place
 from midmix.mixer.exposure.places import Places
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Stage
 from midmix.mixer.simplex import Mask
 
-ORDERS: dict[str, Callable[[Plan, Stage, int, Lengths], Order]] = {
+ORDERS: dict[str, Callable[[Plan, Stage, int, Layouts], Order]] = {
     "megatron": megatron.order,
     "olmo-core": olmo_core.order,
 }
@@ -54,9 +54,9 @@ class Replay:
                 f"another trainer reads a document is known from its own logs alone"
             )
         self.plan, self.trainer, self.seed = plan, trainer, seed
-        self._lengths = open_lengths(folder, plan)
-        self.places = Places(folder, plan, self._lengths)
-        self._exported = Exported(plan, self._lengths)
+        self._layouts = open_layouts(folder, plan)
+        self.places = Places(folder, plan, self._layouts)
+        self._exported = Exported(plan, self._layouts)
         self._orders: dict[str, Order] = {}
 
     def order(self, stage: Stage) -> Order:
@@ -65,7 +65,7 @@ class Replay:
         if stage.id not in self._orders:
             seed = stage.seed if self.seed is None else self.seed
             self._orders[stage.id] = ORDERS[self.trainer](
-                self._exported.plan, self._exported.stage(stage), seed, self._exported.lengths
+                self._exported.plan, self._exported.stage(stage), seed, self._exported.layout
             )
         return self._orders[stage.id]
 
@@ -80,14 +80,14 @@ class Replay:
 
     def exposures(self, held: Mapping[Place, Mask]) -> list[Exposure]:
         """What earlier training and every stage read of the documents `held`, by shard: bool[documents]."""
-        found = before(self.plan, held, self._lengths)
+        found = before(self.plan, held, self._layouts)
         exported = self._exported
         files = exported.held(held)
         for stage in exported.plan.stages:
             drawn = {(share.domain, draw.shard) for share in stage.mixture for draw in share.draws if draw.sequences}
             if drawn & files.keys():
                 order = self.order(stage) if self.trainer else None
-                found += in_stage(exported.plan, stage, files, exported.lengths, order)
+                found += in_stage(exported.plan, stage, files, exported.layout, order)
         return found
 
     def step(self, stage: Stage, number: int) -> list[StepRead]:

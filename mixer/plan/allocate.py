@@ -16,6 +16,11 @@ def available_sequences(num_tokens: int, sequence_length: int) -> int:
     return max(0, num_tokens - 1) // sequence_length
 
 
+def padding_of(num_tokens: int, file_tokens: int, text_tokens: int) -> int:
+    """Tokens of `num_tokens` that fill rows up, where `text_tokens` of the files drawn from are text; rounded up."""
+    return -(-num_tokens * (file_tokens - text_tokens) // file_tokens)
+
+
 def whole_batches(
     tokens: int, sequence_length: int, global_batch_sequences: int, setting: str = "mixture.tokens"
 ) -> int:

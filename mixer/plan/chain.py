@@ -7,15 +7,17 @@ own; then the stages are filled from what they got.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 
 from midmix.errors import ConfigError
-from midmix.mixer.plan.allocate import allocate, available_sequences, largest_remainder, spread
-from midmix.mixer.plan.pool import Bucket, Lengths, Piece, Pool, whole_sequences
+from midmix.mixer.plan.allocate import allocate, largest_remainder, spread
+from midmix.mixer.plan.best_fit import count_rows
+from midmix.mixer.plan.pool import Bucket, Lengths, Piece, Pool, Rows, whole_sequences
 from midmix.mixer.plan.slices import slice_pieces
 from midmix.mixer.simplex import I64
 
@@ -27,7 +29,8 @@ Cell = tuple[str, str | None]
 class Request:
     """A stage as it was asked for: `sequences` in whole batches, relative integer weights of domains and of buckets.
 
-    `setting` is what the config calls its token budget, for errors.
+    `repeats` lets it read what others read, `packed` packs its documents best-fit. `setting` is what the config calls
+    its token budget, for errors.
     """
 
     name: str
@@ -36,7 +39,13 @@ class Request:
     units: Mapping[str, int]
     lengths: Mapping[str, int]
     repeats: bool
+    packed: bool
     setting: str
+
+    def draws_from(self, cell: Cell) -> bool:
+        """Whether the stage has a weight for the cell."""
+        domain, bucket = cell
+        return bool(self.units.get(domain)) and (not self.lengths or bucket in self.lengths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +59,11 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Served:
-    """What a stage draws, by domain and bucket, and the most that it could draw."""
+    """What a stage draws, by domain and bucket, the most that it could draw, and what it has of a domain beyond that."""
 
     drawn: Mapping[Cell, tuple[Drawn, ...]]
     caps: Mapping[Cell, int]
+    spare: Mapping[str, Sequence[Piece]]
 
     def sequences(self, cell: Cell) -> int:
         """Sequences of one cell."""
@@ -76,32 +86,72 @@ def serve(
     found = {(pool.domain, name): pool.in_bucket(name) for pool in pools for name in names}
     cells = {cell: pieces for cell, pieces in found.items() if pieces}
     left = {pool.domain: pool.left for pool in pools}
-    needs = _needs(cells, left, requests)
+    packer = _Packer(lengths)
+    needs = _needs(cells, left, requests, packer)
     dealt = _deal(cells, needs, requests, lengths)
     return [
-        _serve(request, dealt[number], left, _shared_passes(number, cells, needs, requests))
+        _serve(request, dealt[number], left, _shared_passes(number, cells, needs, requests), packer)
         for number, request in enumerate(requests)
     ]
 
 
+class _Packer:
+    """Pieces as a stage reads them: as they are, or in rows; the documents of a piece are packed once."""
+
+    def __init__(self, lengths: Lengths) -> None:
+        self._lengths = lengths
+        self._rows: dict[tuple[str, Piece, int], Piece] = {}
+
+    def packed(self, request: Request, cells: Mapping[Cell, tuple[Piece, ...]]) -> Mapping[Cell, tuple[Piece, ...]]:
+        """The cells, those that a stage packs and has a weight for in rows of its sequence length."""
+        if not request.packed:
+            return cells
+        return {
+            cell: tuple(self._piece(cell[0], piece, request.sequence_length) for piece in pieces)
+            for cell, pieces in cells.items()
+            if request.draws_from(cell)
+        }
+
+    def _piece(self, domain: str, piece: Piece, sequence_length: int) -> Piece:
+        key = domain, piece, sequence_length
+        if key not in self._rows:
+            count = count_rows(of_piece(piece, self._lengths(domain, piece.shard)), sequence_length)
+            self._rows[key] = replace(piece, whole=False, rows=Rows(sequence_length, count))
+        return self._rows[key]
+
+
 def _needs(
-    cells: Mapping[Cell, tuple[Piece, ...]], left: Mapping[str, Fraction], requests: Sequence[Request]
+    cells: Mapping[Cell, tuple[Piece, ...]],
+    left: Mapping[str, Fraction],
+    requests: Sequence[Request],
+    packer: _Packer,
 ) -> list[dict[Cell, int]]:
     """Tokens that each stage needs of each cell, were all documents open to it."""
     needs: list[dict[Cell, int]] = [{} for _ in requests]
     used: dict[Cell, int] = defaultdict(int)
     for number in sorted(range(len(requests)), key=lambda i: not requests[i].lengths):
         request = requests[number]
-        length = request.sequence_length
+        open_cells = packer.packed(request, cells)
+        per_sequence = {cell: _text_of_a_sequence(pieces, request) for cell, pieces in open_cells.items()}
         caps = {
-            cell: max(0, int(left[cell[0]] * whole_sequences(pieces, length) - Fraction(used[cell], length)))
-            for cell, pieces in cells.items()
+            cell: max(
+                0,
+                int(left[cell[0]] * whole_sequences(pieces, request.sequence_length) - used[cell] / per_sequence[cell]),
+            )
+            for cell, pieces in open_cells.items()
         }
         for cell, count in fill(request, caps).items():
+            tokens = math.ceil(count * per_sequence[cell])
             # A share that rounds to no sequence keeps its place, so that the second pass rounds as the first did.
-            needs[number][cell] = max(1, count * length)
-            used[cell] += count * length
+            needs[number][cell] = max(1, tokens)
+            used[cell] += tokens
     return needs
+
+
+def _text_of_a_sequence(pieces: Sequence[Piece], request: Request) -> Fraction:
+    """Tokens of documents in a sequence: its length, less what fills up rows on average."""
+    rows = sum(piece.rows.count for piece in pieces if piece.rows)
+    return Fraction(sum(piece.tokens for piece in pieces), rows) if rows else Fraction(request.sequence_length)
 
 
 def _deal(
@@ -116,7 +166,7 @@ def _deal(
         demands = [0 if r.repeats else n.get(cell, 0) for r, n in zip(requests, needs, strict=True)]
 
         def lengths_of(piece: Piece, domain: str = cell[0]) -> I64:
-            return _of_piece(piece, lengths(domain, piece.shard))
+            return of_piece(piece, lengths(domain, piece.shard))
 
         slices = slice_pieces(pieces, demands, lengths_of)
         for number, request in enumerate(requests):
@@ -127,7 +177,8 @@ def _deal(
     return dealt
 
 
-def _of_piece(piece: Piece, lengths: I64) -> I64:
+def of_piece(piece: Piece, lengths: I64) -> I64:
+    """Tokens of the documents of a piece, int64[documents], from those of its shard."""
     if piece.bucket is not None:
         ceiling = piece.bucket.ceiling
         fits = lengths >= piece.bucket.floor
@@ -152,20 +203,35 @@ def _serve(
     dealt: Mapping[Cell, tuple[Piece, ...]],
     left: Mapping[str, Fraction],
     shared: Mapping[Cell, Fraction],
+    packer: _Packer,
 ) -> Served:
-    whole = {c: [available_sequences(p.tokens, request.sequence_length) for p in dealt[c]] for c in dealt}
-    caps = {c: max(0, int((left[c[0]] - shared.get(c, 0)) * sum(whole[c]))) for c in dealt}
+    pieces = packer.packed(request, dealt)
+    whole = {c: [p.available(request.sequence_length) for p in pieces[c]] for c in pieces}
+    passes = {c: left[c[0]] - shared.get(c, 0) for c in pieces}
+    caps = {c: max(0, int(passes[c] * sum(whole[c]))) for c in pieces}
     counts = fill(request, caps)
-    drawn = {
-        cell: tuple(
-            Drawn(piece, sequences, available)
-            for piece, sequences, available in zip(
-                dealt[cell], spread(counts.get(cell, 0), whole[cell]), whole[cell], strict=True
-            )
-        )
-        for cell in dealt
-    }
-    return Served(drawn, caps)
+    drawn: dict[Cell, tuple[Drawn, ...]] = {}
+    spare: dict[str, list[Piece]] = defaultdict(list)
+    for cell, available in whole.items():
+        count = counts.get(cell, 0)
+        used = _enough(available, count, passes[cell]) if request.packed else len(available)
+        draws = zip(pieces[cell], spread(count, available[:used]), available, strict=False)
+        drawn[cell] = tuple(Drawn(piece, sequences, most) for piece, sequences, most in draws)
+        spare[cell[0]] += dealt[cell][used:]
+    return Served(drawn, caps, spare)
+
+
+def _enough(available: Sequence[int], sequences: int, passes: Fraction) -> int:
+    """How many of the pieces, from the first on, must be packed: those that give `sequences` in a pass, or all.
+
+    Packed shards are written anew, so a stage that wants little of a large domain packs no more than it draws.
+    """
+    reached = 0
+    for number, count in enumerate(available):
+        if int(min(Fraction(1), passes) * reached) >= sequences:
+            return number
+        reached += count
+    return len(available)
 
 
 def fill(request: Request, caps: Mapping[Cell, int]) -> dict[Cell, int]:

@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from itertools import pairwise
 
-from midmix.mixer.plan.allocate import available_sequences
+from midmix.mixer.plan.allocate import available_sequences, padding_of
 from midmix.mixer.plan.models import ITEM_BYTES, Domain, EarlierStage, LengthBucket, Shard, Share, Stage, Tokenizer
 
+# A run of a packed shard: three int64.
+RUN_BYTES = 24
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -56,7 +58,7 @@ def check_domain(domain: Domain, dtype: str, buckets: Sequence[LengthBucket]) ->
         for shard in shards:
             _check_shard(shard, name, ITEM_BYTES[dtype], known)
     if (
-        sum(s.tokens for s in domain.shards) != domain.tokens
+        sum(s.text_tokens for s in domain.shards) != domain.tokens
         or sum(s.documents for s in domain.shards) != domain.documents
     ):
         raise ValueError(
@@ -74,6 +76,17 @@ def _check_shard(shard: Shard, domain: str, item_bytes: int, buckets: set[str]) 
         )
     if shard.bucket is not None and shard.bucket not in buckets:
         raise ValueError(f"domain {domain}, shard {shard.index}: no length bucket {shard.bucket!r} in the plan")
+    packed = shard.packed
+    if packed and (
+        shard.cut is None
+        or shard.tokens != packed.rows * packed.sequence_length
+        or packed.padding >= shard.tokens
+        or packed.runs.bytes % RUN_BYTES
+    ):
+        raise ValueError(
+            f"domain {domain}, shard {shard.index}: {shard.tokens} tokens with {packed.padding} of padding are not "
+            f"{packed.rows} rows of {packed.sequence_length} tokens of documents of another shard"
+        )
 
 
 def check_stage(stage: Stage, domains: Mapping[str, Domain], buckets: Sequence[LengthBucket]) -> None:
@@ -124,6 +137,11 @@ def _check_share(share: Share, stage: Stage, shards: Mapping[int, Shard], where:
             draw.sequences and not draw.available
         ):
             raise ValueError(f"{where}, shard {draw.shard}: {draw.available} sequences do not lie in {tokens} tokens")
+        _check_packing(shards[draw.shard], stage, where)
+    drawn = [shards[draw.shard] for draw in share.draws]
+    padding = padding_of(share.tokens, sum(s.tokens for s in drawn), sum(s.text_tokens for s in drawn))
+    if share.padding != padding:
+        raise ValueError(f"{where}: {share.padding} tokens of padding, its shards give {padding}")
     if share.sequences > share.cap_sequences:
         raise ValueError(f"{where}: {share.sequences} sequences, its cap is {share.cap_sequences}")
     if share.tokens != share.sequences * stage.sequence_length or share.weight != share.sequences / stage.sequences:
@@ -132,12 +150,21 @@ def _check_share(share: Share, stage: Stage, shards: Mapping[int, Shard], where:
         )
 
 
+def _check_packing(shard: Shard, stage: Stage, where: str) -> None:
+    packed = shard.packed.sequence_length if shard.packed else None
+    if packed != (stage.sequence_length if stage.packing.method == "best-fit" else None):
+        raise ValueError(
+            f"{where}, shard {shard.index}: {f'rows of {packed}' if packed else 'documents end to end'}, the stage has "
+            f"sequences of {stage.sequence_length} by {stage.packing.method}"
+        )
+
+
 def check_epochs(domains: Sequence[Domain], earlier: Sequence[EarlierStage], stages: Sequence[Stage]) -> None:
     """Raise ValueError for a domain that is passed over more often than allowed, in all stages and before them."""
     drawn: dict[str, int] = defaultdict(int)
     for stage in stages:
         for share in stage.mixture:
-            drawn[share.domain] += share.tokens
+            drawn[share.domain] += share.tokens - share.padding
     before = tokens_before(earlier)
     for domain in domains:
         if not drawn[domain.id]:

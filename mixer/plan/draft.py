@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from midmix.errors import ConfigError
+from midmix.mixer.plan.allocate import padding_of
 from midmix.mixer.plan.chain import Drawn, Served, serve
 from midmix.mixer.plan.continuity import check_continuity
 from midmix.mixer.plan.models import Draw, EarlierStage, Interval, LengthShare, Share, Stage
@@ -57,7 +58,14 @@ def make_draft(
 
 def _numbered(pool: Pool, served: Sequence[Served]) -> dict[int, Piece]:
     """Pieces by number: whole shards keep theirs, cut ones get those after, in the order of their documents."""
-    held = _unique(d.piece for found in served for d in found.by_domain.get(pool.domain, ()))
+    held = _unique(
+        piece
+        for found in served
+        for piece in (
+            *(d.piece for d in found.by_domain.get(pool.domain, ())),
+            *found.spare.get(pool.domain, ()),
+        )
+    )
     reached = {(p.shard, p.bucket) for p in held}
     pieces = [*held, *(p for p in pool.pieces if (p.shard, p.bucket) not in reached)]
     next_number = 1 + max(piece.shard for piece in pool.pieces)
@@ -128,6 +136,11 @@ def _share(
         domain=domain,
         sequences=sequences,
         tokens=sequences * wish.sequence_length,
+        padding=padding_of(
+            sequences * wish.sequence_length,
+            sum(d.piece.file_tokens for d in drawn),
+            sum(d.piece.tokens for d in drawn),
+        ),
         weight=sequences / wish.sequences,
         weight_asked=wish.units[domain] / sum(wish.units.values()),
         available_sequences=available,

@@ -29,7 +29,10 @@ class StageCost:
 
 @dataclass(frozen=True)
 class DomainUse:
-    """A domain over the whole chain: tokens by stage, those read before, and passes against those allowed."""
+    """A domain over the whole chain: tokens by stage, those read before, and passes against those allowed.
+
+    Tokens that fill rows up are no part of a pass.
+    """
 
     domain: str
     supply: int
@@ -72,7 +75,7 @@ def chain_of(
         tuple(_stage(stage, parameters, flops_per_second) for stage in stages),
         tuple(_uses(stocks, earlier, stages)),
         linked * item,
-        sum(piece.tokens for _, _, piece in draft.cut) * item,
+        sum(piece.file_tokens for _, _, piece in draft.cut) * item,
     )
 
 
@@ -88,13 +91,15 @@ def _stage(stage: Stage, parameters: int | None, flops_per_second: float) -> Sta
 def _uses(stocks: Sequence[Stock], earlier: Sequence[EarlierStage], stages: Sequence[Stage]) -> list[DomainUse]:
     before = tokens_before(earlier)
     tokens: dict[str, list[int]] = defaultdict(lambda: [0] * len(stages))
+    padding: dict[str, int] = defaultdict(int)
     for number, stage in enumerate(stages):
         for share in stage.mixture:
             tokens[share.domain][number] = share.tokens
+            padding[share.domain] += share.padding
     uses = []
     for stock in sorted(stocks, key=lambda stock: stock.domain):
         by_stage = tokens[stock.domain]
         read = before.get(stock.domain, 0)
-        epochs = (sum(by_stage) + read) / stock.tokens + stock.spent_epochs
+        epochs = (sum(by_stage) - padding[stock.domain] + read) / stock.tokens + stock.spent_epochs
         uses.append(DomainUse(stock.domain, stock.tokens, tuple(by_stage), read, epochs, stock.max_epochs))
     return uses

@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from midmix.megatron_index import write_index
-from midmix.mixer.plan.models import ITEM_BYTES, Cut, Domain, Shard, TokenFile
+from midmix.mixer.plan.best_fit import PADDING, pack, run_blocks
+from midmix.mixer.plan.models import ITEM_BYTES, Cut, Domain, Packed, Shard, TokenFile, Tokenizer
 from midmix.mixer.plan.pool import Piece
 from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.simplex import I64
@@ -52,16 +53,41 @@ def write_documents(path: Path, source: Path, dtype: str, lengths: I64, held: np
             tokens[ends[first] - lengths[first] : ends[after - 1]].tofile(stream)
 
 
+def write_rows(path: Path, source: Path, tokenizer: Tokenizer, starts: I64, runs: I64) -> None:
+    """Write rows of documents of the token file `source`, filled up with end-of-text ids.
+
+    `starts` is the first token of each document there, int64[documents]; `runs` as `best_fit.pack` gives them.
+    """
+    item = np.dtype(tokenizer.dtype).newbyteorder("<")
+    tokens = np.memmap(source, dtype=item, mode="r")
+    documents, firsts, sizes = runs.T
+    filling = documents == PADDING
+    begins = np.where(filling, 0, starts[documents] + firsts)
+    with path.open("wb") as stream:
+        for part in run_blocks(sizes):
+            ends = np.cumsum(sizes[part])
+            places = np.repeat(begins[part] - ends + sizes[part], sizes[part]) + np.arange(ends[-1])
+            content = tokens[places]
+            content[np.repeat(filling[part], sizes[part])] = tokenizer.eos_id
+            content.tofile(stream)
+
+
 class ShardWriter:
     """Makes the plan's shards of one run from its token shards: `pieces` are those of every domain by their numbers.
 
     Those that are shards of tokenize as they are stay where they are; the files of all others are written at once.
+    `seed` orders the rows of packed ones.
     """
 
     def __init__(
-        self, output: Output, dtype: str, tokens: TokenShards, pieces: Mapping[str, Mapping[int, Piece]]
+        self,
+        output: Output,
+        tokenizer: Tokenizer,
+        tokens: TokenShards,
+        pieces: Mapping[str, Mapping[int, Piece]],
+        seed: int,
     ) -> None:
-        self.dtype, self.tokens, self.pieces = dtype, tokens, pieces
+        self.tokenizer, self.tokens, self.pieces, self.seed = tokenizer, tokens, pieces, seed
         writes = {
             name: write
             for domain, numbered in pieces.items()
@@ -90,6 +116,12 @@ class ShardWriter:
     def _files(self, domain: str, number: int, piece: Piece) -> Iterator[tuple[str, Callable[[Path], None]]]:
         """Names of a shard's files, and what writes each."""
         stem = _stem(domain, number, piece)
+        if piece.rows is not None:
+            rows = np.full(piece.rows.count, piece.rows.sequence_length)
+            yield f"{stem}.bin", partial(self._pack_tokens, domain, number, piece)
+            yield f"{stem}.idx", lambda path: write_index(path, rows, self.tokenizer.dtype)
+            yield f"{stem}.runs", partial(self._pack_runs, domain, number, piece)
+            return
         if not piece.whole:
             yield f"{stem}.bin", partial(self._cut_tokens, domain, piece)
             yield f"{stem}.idx", partial(self._cut_index, domain, piece)
@@ -99,34 +131,64 @@ class ShardWriter:
         if given.index is not None:
             yield f"{stem}.idx", partial(link_or_copy, given.index)
         else:
-            yield f"{stem}.idx", lambda path: write_index(path, given.lengths(), self.dtype)
+            yield f"{stem}.idx", lambda path: write_index(path, given.lengths(), self.tokenizer.dtype)
 
     def _cut_tokens(self, domain: str, piece: Piece, path: Path) -> None:
         lengths = self.tokens.lengths(domain, piece.shard)
         source = self.tokens.bin_path(domain, piece.shard)
-        write_documents(path, source, self.dtype, lengths, chosen(piece, lengths))
+        write_documents(path, source, self.tokenizer.dtype, lengths, chosen(piece, lengths))
 
     def _cut_index(self, domain: str, piece: Piece, path: Path) -> None:
         lengths = self.tokens.lengths(domain, piece.shard)
-        write_index(path, lengths[chosen(piece, lengths)], self.dtype)
+        write_index(path, lengths[chosen(piece, lengths)], self.tokenizer.dtype)
+
+    def _pack_tokens(self, domain: str, number: int, piece: Piece, path: Path) -> None:
+        lengths = self.tokens.lengths(domain, piece.shard)
+        starts = (np.cumsum(lengths) - lengths)[chosen(piece, lengths)]
+        source = self.tokens.bin_path(domain, piece.shard)
+        write_rows(path, source, self.tokenizer, starts, self._runs(domain, number, piece))
+
+    def _pack_runs(self, domain: str, number: int, piece: Piece, path: Path) -> None:
+        path.write_bytes(self._runs(domain, number, piece).astype("<i8").tobytes())
+
+    def _runs(self, domain: str, number: int, piece: Piece) -> I64:
+        """Where the documents of a packed piece lie; the same whenever it is asked for."""
+        assert piece.rows is not None
+        lengths = self.tokens.lengths(domain, piece.shard)
+        generator = np.random.Generator(np.random.PCG64([self.seed % 2**64, number, *domain.encode()]))
+        return pack(lengths[chosen(piece, lengths)], piece.rows.sequence_length, generator)
 
     def _written(self, domain: str, number: int, piece: Piece) -> Shard:
-        made = [self.files[f"{_stem(domain, number, piece)}.{suffix}"] for suffix in ("bin", "idx")]
-        assert made[0].bytes == piece.tokens * ITEM_BYTES[self.dtype]
-        bin_file, idx_file = (TokenFile(name=f.name, bytes=f.bytes, sha256=f.sha256) for f in made)
+        stem = _stem(domain, number, piece)
+        bin_file, idx_file = (self._file(f"{stem}.{suffix}") for suffix in ("bin", "idx"))
+        assert bin_file.bytes == piece.file_tokens * ITEM_BYTES[self.tokenizer.dtype]
+        rows = piece.rows
         return Shard(
             index=number,
-            tokens=piece.tokens,
+            tokens=piece.file_tokens,
             documents=piece.documents,
             bucket=piece.bucket.name if piece.bucket else None,
             cut=None if piece.whole else _cut_of(piece),
+            packed=Packed(
+                sequence_length=rows.sequence_length,
+                rows=rows.count,
+                padding=rows.tokens - piece.tokens,
+                runs=self._file(f"{stem}.runs"),
+            )
+            if rows
+            else None,
             bin=bin_file,
             idx=idx_file,
         )
 
+    def _file(self, name: str) -> TokenFile:
+        made = self.files[name]
+        return TokenFile(name=made.name, bytes=made.bytes, sha256=made.sha256)
+
 
 def _stem(domain: str, number: int, piece: Piece) -> str:
-    return f"{'given' if piece.whole else 'cut'}/{domain}/train-{number:05d}"
+    made = "given" if piece.whole else "cut" if piece.rows is None else "packed"
+    return f"{made}/{domain}/train-{number:05d}"
 
 
 def _cut_of(piece: Piece) -> Cut:

@@ -71,7 +71,10 @@ def joints_of(plan: Plan) -> tuple[Joint, ...]:
 
 
 def find_joints(plan: Plan) -> tuple[Joint, ...]:
-    """The small shards to join: those of one domain and length bucket that the same stages may draw from, two or more."""
+    """The small shards to join: those of one domain and length bucket that the same stages may draw from, two or more.
+
+    Packed ones stay as they are: their rows lie beside a file that says what is in them.
+    """
     longest: dict[tuple[str, int], int] = {}
     readers: dict[tuple[str, int], tuple[int, ...]] = {}
     drawn: set[tuple[str, int]] = set()
@@ -88,7 +91,7 @@ def find_joints(plan: Plan) -> tuple[Joint, ...]:
             continue
         for shard in domain.shards:
             place = domain.id, shard.index
-            if place in readers and shard.tokens < SMALL_SEQUENCES * longest[place]:
+            if place in readers and shard.packed is None and shard.tokens < SMALL_SEQUENCES * longest[place]:
                 together[domain.id, shard.bucket, readers[place]].append(shard)
     return tuple(
         Joint(domain, tuple(found))

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from midmix.config.stages import Boundary, Decay, Rope, Schedule, StageKind
+from midmix.config.stages import Boundary, Decay, PackingMethod, Rope, Schedule, StageKind
 
 ITEM_BYTES = {"uint16": 2, "int32": 4}
 
@@ -57,11 +57,26 @@ class Cut(Leaf):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Packed(Leaf):
+    """Documents packed best-fit into `rows` of `sequence_length` tokens, `padding` of which fill rows up.
+
+    `runs` is a file of int64[runs, 3], little endian, in the order of the `.bin`: document of the shard (-1 where a row
+    is filled up), its first token, tokens.
+    """
+
+    sequence_length: Count
+    rows: Count
+    padding: Count
+    runs: TokenFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Shard(Leaf):
     """One `.bin` with its `.idx`: documents of one domain and split in a seeded permutation.
 
     `bucket` is the length bucket of all its documents, where the plan tells lengths apart. `cut` is None where the
-    shard is one that the step tokenize made, or that came with the run, as it is.
+    shard is one that the step tokenize made, or that came with the run, as it is. A `packed` one has rows in the place
+    of documents: `.idx` lists a row an entry, `tokens` are those of all rows, padding included.
     """
 
     index: Count
@@ -69,8 +84,14 @@ class Shard(Leaf):
     documents: Count
     bucket: str | None = None
     cut: Cut | None = None
+    packed: Packed | None = None
     bin: TokenFile
     idx: TokenFile
+
+    @property
+    def text_tokens(self) -> int:
+        """Tokens of its documents."""
+        return self.tokens - (self.packed.padding if self.packed else 0)
 
 
 class SourceTokens(Model):
@@ -162,12 +183,14 @@ class Share(Model):
     """A domain's part of a stage, over the shards that the stage has of it.
 
     `weight_asked` is what was asked for, `weight` what the integers give; `cap_sequences` is the most that the epochs
-    allowed over all stages leave to this one. `epochs` are passes over this stage's shards.
+    allowed over all stages leave to this one. `epochs` are passes over this stage's shards. Of `tokens`, `padding` fill
+    rows up: the part that they have of the shards drawn from, rounded up.
     """
 
     domain: str
     sequences: int = Field(ge=1)
     tokens: int = Field(ge=1)
+    padding: Count = 0
     weight: float
     weight_asked: float
     available_sequences: Count
@@ -193,12 +216,12 @@ class Replay(Model):
 
 
 class Packing(Model):
-    """How documents become sequences: end to end, cut every `sequence_length` tokens.
+    """How documents become sequences: end to end, cut every `sequence_length` tokens, or whole where they fit one.
 
     `document_mask` says whether attention stops at the ends of documents.
     """
 
-    method: Literal["concatenate-and-chunk"]
+    method: PackingMethod
     document_mask: bool
 
 

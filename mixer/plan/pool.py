@@ -23,10 +23,24 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """Documents packed best-fit: `count` rows of `sequence_length` tokens."""
+
+    sequence_length: int
+    count: int
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all rows, those that fill them up included."""
+        return self.sequence_length * self.count
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """Documents that stay together: those of a token shard in one length bucket, or a run of these.
 
-    `first` counts among the shard's documents of the bucket; `whole` says that the piece is the shard as it is.
+    `first` counts among the shard's documents of the bucket; `whole` says that the piece is the shard as it is; `rows`
+    is None where its documents lie end to end.
     """
 
     shard: int
@@ -35,6 +49,18 @@ class Piece:
     bucket: Bucket | None = None
     first: int = 0
     whole: bool = True
+    rows: Rows | None = None
+
+    @property
+    def file_tokens(self) -> int:
+        """Tokens of its file: those of its documents, and what fills rows up."""
+        return self.tokens if self.rows is None else self.rows.tokens
+
+    def available(self, sequence_length: int) -> int:
+        """Whole training sequences in one pass. A packed shard gives one less than its rows, since the last label of
+        the last one lies in none: trainers that read it would begin the shard again.
+        """
+        return available_sequences(self.file_tokens, sequence_length)
 
 
 @dataclass(frozen=True)
@@ -52,7 +78,7 @@ class Pool:
 
 def whole_sequences(pieces: Sequence[Piece], sequence_length: int) -> int:
     """Sequences that one pass over the pieces gives."""
-    return sum(available_sequences(piece.tokens, sequence_length) for piece in pieces)
+    return sum(piece.available(sequence_length) for piece in pieces)
 
 
 def make_buckets(floors: Mapping[str, int]) -> tuple[Bucket, ...]:

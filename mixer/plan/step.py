@@ -1,4 +1,4 @@
-"""Step plan: WEIGHTS and TOKENS -> PLAN and `plan.json`, in integers."""
+"""Step plan: WEIGHTS and TOKENS -> PLAN, PACKING and `plan.json`, in integers."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import pyarrow as pa
 import midmix
 from midmix.artifact import load_manifest, sha256_of
 from midmix.config import Config, Mixture
-from midmix.mixer.plan.allocate import available_sequences
 from midmix.mixer.plan.draft import Draft
 from midmix.mixer.plan.files import ShardWriter
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Claim, Domain, LengthBucket, SourceTokens
+from midmix.mixer.plan.packing import measure_packing
 from midmix.mixer.plan.prepare import Prepared, identify_main, prepare, read_rows
 from midmix.mixer.plan.token_files import identities, open_token_files
 from midmix.step import Context
-from midmix.tables import EVIDENCE, PARTS, PLAN, SOURCES, TOKENS, WEIGHTS
+from midmix.tables import EVIDENCE, PACKING, PARTS, PLAN, SOURCES, TOKENS, WEIGHTS
 from midmix.task import Output, Task
 
-VERSION = 2
+VERSION = 3
 PLAN_FILE = "plan.json"
 # What of the config's mixture the plan depends on.
 FIELDS = {
@@ -44,7 +44,7 @@ def run(context: Context) -> None:
     files = {e.name: sha256_of(Path(config.resolve(e.file))) for e in config.earlier if e.file is not None}
     context.gather(
         make_plan,
-        writes=(PLAN,),
+        writes=(PLAN, PACKING),
         reads=(TOKENS, WEIGHTS, EVIDENCE, PARTS, SOURCES),
         settings={
             "mixture": mixture.model_dump(mode="json", include=FIELDS),
@@ -62,24 +62,30 @@ def run(context: Context) -> None:
 
 
 def make_plan(task: Task, output: Output) -> None:
-    """Write PLAN, the shards that had to be cut, and the manifest beside it."""
+    """Write PLAN and PACKING, the shards that had to be cut or packed, and the manifest beside them."""
     config: Config = task.extra
     prepared = prepare(config, task.folder, task.inputs, task.seed)
-    draft = prepared.draft
+    _attach_plan(config, prepared, task, output)
+    output.table(PLAN, plan_rows(prepared.draft))
+    # Last, when the manifest's many objects are gone.
+    rows = measure_packing(prepared.draft, prepared.tokens, task.inputs[TOKENS.name])
+    output.table(PACKING, pa.Table.from_pylist(rows, schema=PACKING.schema()))
+
+
+def _attach_plan(config: Config, prepared: Prepared, task: Task, output: Output) -> None:
     plan = Plan(
         generator=f"midmix {midmix.__version__}",
         tokenizer=prepared.tokenizer,
         length_buckets=tuple(
             LengthBucket(id=b.name, min_tokens=b.floor, max_tokens=b.ceiling) for b in prepared.buckets
         ),
-        domains=_domains(config, prepared, output),
+        domains=_domains(config, prepared, output, task.seed),
         earlier=prepared.earlier,
-        stages=draft.stages,
+        stages=prepared.draft.stages,
         evidence=_claims(task.inputs[EVIDENCE.name]),
         inputs={TOKENS.name: prepared.tokens.manifest.digest}
         | {t.name: load_manifest(task.folder, t.name).digest for t in (WEIGHTS, EVIDENCE)},
     )
-    output.table(PLAN, plan_rows(draft))
     output.attach(PLAN, PLAN_FILE, lambda path: _write(path, plan))
 
 
@@ -94,7 +100,7 @@ def plan_rows(draft: Draft) -> pa.Table:
     held = {(domain, shard) for _, domain, shard, _, _ in rows}
     first = draft.stages[0]
     rows += [
-        (first, domain, number, 0, available_sequences(piece.tokens, first.sequence_length))
+        (first, domain, number, 0, piece.available(first.sequence_length))
         for domain, pieces in draft.shards.items()
         for number, piece in pieces.items()
         if (domain, number) not in held
@@ -117,14 +123,14 @@ def plan_rows(draft: Draft) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=PLAN.schema()).sort_by([(name, "ascending") for name in PLAN.key])
 
 
-def _domains(config: Config, prepared: Prepared, output: Output) -> tuple[Domain, ...]:
+def _domains(config: Config, prepared: Prepared, output: Output, seed: int) -> tuple[Domain, ...]:
     """All domains with the plan's shards, sorted by name."""
-    writer = ShardWriter(output, prepared.tokenizer.dtype, prepared.tokens, prepared.draft.shards)
+    writer = ShardWriter(output, prepared.tokenizer, prepared.tokens, prepared.draft.shards, seed)
     domains = [writer.domain(domain) for domain in prepared.domains]
     for name in prepared.tokens.given:
         section = config.token_files[name]
         held = writer.given_shards(name)
-        tokens = sum(shard.tokens for shard in held)
+        tokens = sum(shard.text_tokens for shard in held)
         domains.append(
             Domain(
                 id=name,

@@ -22,7 +22,7 @@ class TokenShards:
     ) -> None:
         self.manifest, self.given = manifest, given
         self._folder = folder
-        self._domains = {domain.id: domain for domain in domains}
+        self._domains = domains
 
     def bin_path(self, domain: str, shard: int) -> Path:
         """The token file of a shard."""
@@ -47,5 +47,9 @@ class TokenShards:
     def _paths(self) -> dict[str, str]:
         return self.manifest.attachments
 
+    @cached_property
+    def _shards(self) -> dict[tuple[str, int], Shard]:
+        return {(domain.id, shard.index): shard for domain in self._domains for shard in domain.shards}
+
     def _shard(self, domain: str, shard: int) -> Shard:
-        return next(s for s in self._domains[domain].shards if s.index == shard)
+        return self._shards[domain, shard]

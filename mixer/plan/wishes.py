@@ -44,13 +44,19 @@ class Wish:
     @property
     def packing(self) -> Packing:
         """How documents become sequences."""
-        return Packing(method="concatenate-and-chunk", document_mask=self.section.document_mask)
+        return Packing(method=self.section.packing, document_mask=self.section.document_mask)
 
     def request(self, setting: str) -> Request:
         """What the planner needs of it."""
-        repeats = self.section.data == "repeat"
         return Request(
-            self.section.name, self.sequences, self.sequence_length, self.units, self.lengths, repeats, setting
+            self.section.name,
+            self.sequences,
+            self.sequence_length,
+            self.units,
+            self.lengths,
+            repeats=self.section.data == "repeat",
+            packed=self.section.packing == "best-fit",
+            setting=setting,
         )
 
 

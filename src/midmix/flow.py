@@ -111,7 +111,7 @@ MIX = (
         "weights with intervals under limits and retention, what binds and what it costs, and what they rest on",
     ),
     Step(
-        "plan", "midmix.mixer.plan.step", (t.SOURCES, t.PARTS, t.WEIGHTS, t.TOKENS, t.EVIDENCE), (t.PLAN,),
+        "plan", "midmix.mixer.plan.step", (t.SOURCES, t.PARTS, t.WEIGHTS, t.TOKENS, t.EVIDENCE), (t.PLAN, t.PACKING),
         "exact integer sequences per domain and shard",
     ),
 )  # fmt: skip

@@ -23,6 +23,8 @@ def print_summary(run: Run) -> None:
         _print_domains(run, console)
     if is_made(run.folder, "evidence"):
         _print_evidence(run, console)
+    if is_made(run.folder, "packing"):
+        _print_packing(run, console)
     _print_places(run, console)
 
 
@@ -121,6 +123,14 @@ def _print_evidence(run: Run, console: Any) -> None:
         if row["words"] not in shown:
             console.print(f"  {row['verdict']:<14} {row['words']}")
         shown.add(row["words"])
+
+
+def _print_packing(run: Run, console: Any) -> None:
+    from midmix.mixer.plan.packing import packing_lines
+
+    console.print("\npacking")
+    for line in packing_lines(_rows(run, "FROM packing ORDER BY ALL")):
+        console.print(f"  {line}")
 
 
 def _print_places(run: Run, console: Any) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from token_run import random_texts, write_base, write_tokenizer, write_tokens
 
+import midmix
 from midmix.artifact import load_manifest, read_table, sha256_of
 from midmix.cli import main
 from midmix.config import Config, parse_config
@@ -18,8 +19,10 @@ from midmix.errors import ConfigError, InputError
 from midmix.flow import FLOW
 from midmix.mixer.plan.indexed import read_index, read_lengths
 from midmix.mixer.plan.manifest import Plan, parse_plan
+from midmix.mixer.plan.packing import packing_lines
 from midmix.runner import run_steps
-from midmix.tables import PLAN
+from midmix.summary import print_summary
+from midmix.tables import PACKING, PLAN
 
 LENGTH, LONG, BATCH = 16, 64, 4
 FLOORS = {"short": 0, "long": 48}
@@ -229,6 +232,11 @@ def test_violations_are_refused_before_a_file_is_written(tmp_path: Path, stage: 
         ({"stages": [{"name": "a", "learning_rate": {"schedule": "wsd"}}]}, "needs decay_start and decay"),
         ({"stages": [{"name": "a", "rope": {"base": 1e4, "scaling": "yarn"}}]}, "needs factor and original_length"),
         ({"length_buckets": {"short": 0, "long": 0}}, "rising from 0"),
+        ({"stages": [{"name": "a", "packing": "worst-fit"}]}, r"'concatenate-and-chunk' or 'best-fit'"),
+        (
+            {"stages": [{"name": "a", "packing": "best-fit"}, {"name": "b", "data": "repeat"}]},
+            r"stages\.a\.packing: best-fit .* stages\.b with data: repeat",
+        ),
         (
             {"earlier": [{"name": "p", "tokens": 10, "seen": {"web": 11}}]},
             "seen sums to 11 tokens, more than tokens: 10",
@@ -286,6 +294,151 @@ def test_token_files_that_are_cut_off_are_refused(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-3])
     with pytest.raises(InputError, match="expected the end-of-text id 0"):
         run_steps(config_of(tmp_path), folder, STEPS[:1], workers=1, quiet=True)
+
+
+# -- packing
+
+
+PACKED = {"sequence_length": LONG, "global_batch_sequences": 1, "packing": "best-fit", "tokens": 3_000}
+
+
+def packed_config(base: Path, **stage: Any) -> Config:
+    """The three stages, the first of them packed, in rows that some documents are longer than."""
+    stages = [s.model_dump(mode="json", exclude_unset=True) for s in config_of(base).stages]
+    stages[0] |= PACKED | stage
+    return config_of(base, stages=stages)
+
+
+@pytest.fixture(scope="module")
+def packed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("packed")
+    folder = write_run(base)
+    run_steps(packed_config(base), folder, STEPS[:1], workers=1, quiet=True)
+    return folder
+
+
+def documents_of(run: Path, domain: str) -> list[bytes]:
+    """Train documents of a domain of the run."""
+    attached = load_manifest(run, "tokens").attachments
+    stems = [f"main/{domain}/train-{number:05d}" for number in range(len(DOMAINS[domain][1]))]
+    return [
+        text
+        for stem in stems
+        for text in cut_up((run / attached[f"{stem}.bin"]).read_bytes(), read_lengths(run / attached[f"{stem}.idx"]))
+    ]
+
+
+def test_packed_shards_hold_their_documents_once_and_whole_where_they_fit(packed_run: Path) -> None:
+    plan = plan_of(packed_run)
+    attached = load_manifest(packed_run, "tokens").attachments | load_manifest(packed_run, "plan").attachments
+    for name in DOMAINS:
+        texts: list[bytes] = []
+        for shard in plan.domain(name).shards:
+            content = (packed_run / attached[shard.bin.name]).read_bytes()
+            lengths = read_lengths(packed_run / attached[shard.idx.name])
+            if shard.packed is None:
+                texts += cut_up(content, lengths)
+                continue
+            assert set(lengths.tolist()) == {LONG} and len(lengths) == shard.packed.rows
+            runs = np.fromfile(packed_run / attached[shard.packed.runs.name], "<i8").reshape(-1, 3)
+            assert runs[runs[:, 0] < 0, 2].sum() == shard.packed.padding
+            parts: dict[int, dict[int, bytes]] = {}
+            for (document, first, _), part in zip(runs.tolist(), cut_up(content, runs[:, 2]), strict=True):
+                parts.setdefault(document, {})[first] = part
+            assert set(b"".join(parts.pop(-1, {}).values())) <= {0}
+            assert len(parts) == shard.documents
+            assert all(len(found) == -(-sum(map(len, found.values())) // 2 // LONG) for found in parts.values())
+            texts += [b"".join(part for _, part in sorted(found.items())) for found in parts.values()]
+        assert Counter(texts) == Counter(documents_of(packed_run, name))
+
+
+def test_a_packed_stage_writes_no_more_than_it_draws(packed_run: Path, tmp_path: Path) -> None:
+    plan = plan_of(packed_run)
+    stage = plan.stages[0]
+    assert stage.packing.method == "best-fit"
+    assert all(draw.sequences for share in stage.mixture for draw in share.draws)
+    folder = write_run(tmp_path)
+    run_steps(packed_config(tmp_path, tokens=640), folder, STEPS[:1], workers=1, quiet=True)
+    code = plan_of(folder).domain("code")
+    packed = [shard for shard in code.shards if shard.packed]
+    # A few rows of code are drawn, which the first of its pieces of each length gives.
+    assert 0 < len(packed) < len(code.shards) / 2
+    assert sum(shard.text_tokens for shard in code.shards) == code.tokens
+
+
+def test_passes_are_of_text_and_padding_is_apart(packed_run: Path) -> None:
+    plan = plan_of(packed_run)
+    for share in plan.stages[0].mixture:
+        shards = [shard for _, shard in plan.drawn(share)]
+        padding, tokens = sum(s.packed.padding for s in shards if s.packed), sum(s.tokens for s in shards)
+        assert 0 < share.padding == -(-share.tokens * padding // tokens)
+        assert share.available_sequences == sum(s.packed.rows - 1 for s in shards if s.packed)
+    assert all(share.padding == 0 for stage in plan.stages[1:] for share in stage.mixture)
+
+
+def test_packing_counts_what_both_methods_cut(packed_run: Path) -> None:
+    plan = plan_of(packed_run)
+    rows = {(r["stage"], r["domain"], r["method"]): r for r in read_table(packed_run, PACKING).to_pylist()}
+    assert len(rows) == 2 * sum(len(stage.mixture) for stage in plan.stages)
+    attached = load_manifest(packed_run, "tokens").attachments | load_manifest(packed_run, "plan").attachments
+    for stage in plan.stages:
+        length = stage.sequence_length
+        for share in stage.mixture:
+            chunks = Counter[str]()
+            for _, shard in plan.drawn(share):
+                if shard.packed:
+                    runs = np.fromfile(packed_run / attached[shard.packed.runs.name], "<i8").reshape(-1, 3)
+                    lengths = np.bincount(runs[runs[:, 0] >= 0, 0], runs[runs[:, 0] >= 0, 2]).astype(int)
+                else:
+                    lengths = read_lengths(packed_run / attached[shard.idx.name])
+                end = 0
+                for n in lengths.tolist():
+                    start, end = end, end + n
+                    first = min(n, length - start % length)
+                    chunks += Counter(
+                        documents=1, tokens=n, cut=int(first < n), fitting=int(first < n <= length), after=n - first,
+                        long=int(n > length), after_long=max(0, n - length),
+                    )  # fmt: skip
+            found = rows[stage.id, share.domain, "concatenate-and-chunk"]
+            assert (found["documents"], found["tokens"]) == (chunks["documents"], chunks["tokens"])
+            assert (found["documents_cut"], found["fitting_documents_cut"]) == (chunks["cut"], chunks["fitting"])
+            assert (found["tokens_after_cut"], found["padding_tokens"]) == (chunks["after"], 0)
+            found = rows[stage.id, share.domain, "best-fit"]
+            assert (found["documents_cut"], found["fitting_documents_cut"]) == (chunks["long"], 0)
+            assert found["tokens_after_cut"] == chunks["after_long"]
+            assert found["planned"] == (stage.id == "anneal")
+            assert (found["tokens"] + found["padding_tokens"]) % length == 0
+            if found["planned"]:
+                drawn = [shard for _, shard in plan.drawn(share)]
+                assert found["padding_tokens"] == sum(s.packed.padding for s in drawn if s.packed)
+
+
+def test_packing_is_the_same_elsewhere(packed_run: Path, tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    run_steps(packed_config(tmp_path), folder, STEPS[:1], workers=1, quiet=True)
+    for table in ("plan", "packing"):
+        assert load_manifest(folder, table).digest == load_manifest(packed_run, table).digest
+
+
+def test_rows_lie_in_an_order_by_the_seed(packed_run: Path, tmp_path: Path) -> None:
+    folder = write_run(tmp_path)
+    other = packed_config(tmp_path).model_copy(update={"seed": 12})
+    run_steps(other, folder, STEPS[:1], workers=1, quiet=True)
+    rows = []
+    for run in (packed_run, folder):
+        shard = next(shard for shard in plan_of(run).domain("web").shards if shard.packed)
+        path = run / load_manifest(run, "plan").attachments[shard.bin.name]
+        rows.append([row.tobytes() for row in np.fromfile(path, "<u2").reshape(-1, LONG)])
+    assert rows[0] != rows[1] and sorted(map(sorted, rows[0])) == sorted(map(sorted, rows[1]))
+
+
+def test_dry_run_says_what_packing_cuts(packed_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command("plan", str(packed_run), "--dry-run") == 0
+    shown = capsys.readouterr().out
+    for line in packing_lines(read_table(packed_run, PACKING).to_pylist()):
+        assert line in shown
+    print_summary(midmix.open(packed_run))
+    assert "stage anneal: best-fit cuts" in capsys.readouterr().out
 
 
 # -- asking for a plan, and for what changed

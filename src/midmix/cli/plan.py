@@ -14,7 +14,6 @@ from midmix.errors import ConfigError
 
 if TYPE_CHECKING:
     from midmix.mixer.plan.dry_run import Chain
-    from midmix.run import Run
 
 PlanPath = Annotated[Path, typer.Argument(help="a run folder or a plan.json", show_default=False)]
 
@@ -37,11 +36,13 @@ def plan(
 
     size = _count(parameters)
     if run.is_file():
-        draft, stocks, earlier, dtype = _recipe(run, dry_run=dry_run, assignments=assignments)
+        draft, stocks, earlier, dtype, packing = _recipe(run, dry_run=dry_run, assignments=assignments)
     else:
-        draft, stocks, earlier, dtype = _plan(run, tuple(assignments or ()), dry_run=dry_run, debug=debug)
+        draft, stocks, earlier, dtype, packing = _plan(run, tuple(assignments or ()), dry_run=dry_run, debug=debug)
     speed = tflops * 1e12 * mfu
     _print_chain(chain_of(draft, stocks, earlier, dtype=dtype, parameters=size, flops_per_second=speed))
+    for line in packing:
+        typer.echo(line)
     if size is not None:
         typer.echo(f"GPU-hours: 6 x {size:,} parameters x tokens at {mfu:.0%} of {tflops:g} TFLOP/s")
 
@@ -107,28 +108,27 @@ def _recipe(path: Path, *, dry_run: bool, assignments: list[str] | None) -> tupl
     unknown = [name for name, tokens in recipe.supply.items() if not isinstance(tokens, int)]
     if unknown:
         typer.echo(f"supply not published, taken as twice all stages: {', '.join(unknown)}", err=True)
-    return compiled.draft, compiled.stocks, compiled.earlier, "int32"
+    return compiled.draft, compiled.stocks, compiled.earlier, "int32", []
 
 
 def _plan(folder: Path, assignments: tuple[str, ...], *, dry_run: bool, debug: bool) -> tuple[Any, ...]:
+    from midmix.artifact import load_manifest, read_table
     from midmix.flow import steps_between
+    from midmix.mixer.plan.packing import measure_packing, packing_lines
+    from midmix.mixer.plan.prepare import prepare
     from midmix.run import open_run
     from midmix.runner import run_steps
+    from midmix.tables import PACKING, PARTS, SOURCES, TOKENS, WEIGHTS
 
     run = with_assignments(open_run(folder), assignments)
-    prepared = _prepare(run)
-    if not dry_run:
+    inputs = {t.name: load_manifest(folder, t.name).paths(folder) for t in (TOKENS, WEIGHTS, PARTS, SOURCES)}
+    prepared = prepare(run.config, folder, inputs, run.config.seed)
+    if dry_run:
+        packing = measure_packing(prepared.draft, prepared.tokens, inputs[TOKENS.name])
+    else:
         run_steps(run.config, folder, steps_between("plan", "plan"), debug=debug)
-    return prepared.draft, prepared.stocks, prepared.earlier, prepared.tokenizer.dtype
-
-
-def _prepare(run: Run) -> Any:
-    from midmix.artifact import load_manifest
-    from midmix.mixer.plan.prepare import prepare
-    from midmix.tables import PARTS, SOURCES, TOKENS, WEIGHTS
-
-    inputs = {t.name: load_manifest(run.folder, t.name).paths(run.folder) for t in (TOKENS, WEIGHTS, PARTS, SOURCES)}
-    return prepare(run.config, run.folder, inputs, run.config.seed)
+        packing = read_table(folder, PACKING).to_pylist()
+    return prepared.draft, prepared.stocks, prepared.earlier, prepared.tokenizer.dtype, packing_lines(packing)
 
 
 def _print_chain(chain: Chain) -> None:

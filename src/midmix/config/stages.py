@@ -11,6 +11,7 @@ from midmix.config.section import Section
 
 STAGE_NAME = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
 StageKind = Literal["pretrain", "midtrain", "long-context"]
+PackingMethod = Literal["concatenate-and-chunk", "best-fit"]
 Schedule = Literal["constant", "linear", "linear-to-zero", "cosine", "wsd", "power", "1-sqrt", "exponential"]
 Decay = Literal["linear", "cosine", "1-sqrt", "exponential"]
 
@@ -79,7 +80,8 @@ class StageSection(Section):
     `weights` are the run's optimum or shares of sources and domains. `replay` is the share given to an earlier mixture:
     that of the stage or earlier stage `replay_of`, else `mixture.replay`, else the stage before. `lengths` gives each
     length bucket its share of the stage; without it all lengths are drawn from alike. `data: repeat` may read again what
-    other stages read.
+    other stages read. `packing` lays documents end to end and cuts every `sequence_length` tokens, or places them whole
+    where they fit a sequence and fills it up with end-of-text ids (best-fit).
     """
 
     name: str = Field(pattern=STAGE_NAME)
@@ -92,6 +94,7 @@ class StageSection(Section):
     replay_of: str | None = None
     lengths: dict[str, float] = {}
     data: Literal["disjoint", "repeat"] = "disjoint"
+    packing: PackingMethod = "concatenate-and-chunk"
     document_mask: bool = False
     learning_rate: Rate = Rate()
     rope: Rope | None = None
@@ -174,3 +177,10 @@ def check_chain(stages: tuple[StageSection, ...], earlier: tuple[Earlier, ...], 
             raise ValueError(
                 f"stages.{stage.name}.replay_of: {stage.replay_of!r} is no stage before it ({', '.join(names[:number])})"
             )
+    packed = [stage.name for stage in stages if stage.packing == "best-fit"]
+    repeated = [stage.name for stage in stages if stage.data == "repeat"]
+    if packed and repeated:
+        raise ValueError(
+            f"stages.{packed[0]}.packing: best-fit gives a stage rows of its own documents, which "
+            f"stages.{repeated[0]} with data: repeat would read again otherwise packed; drop one of the two"
+        )

@@ -259,6 +259,28 @@ PLAN = Table(
     ),
 )
 
+PACKING = Table(
+    "packing",
+    "What packing does to the documents that a stage draws from, over one pass: by its own method, and by the other.",
+    ("stage", "domain", "method"),
+    (
+        Column("stage", pa.string(), "stage"),
+        Column("domain", pa.string(), "domain"),
+        Column("method", pa.string(), "concatenate-and-chunk (in the order of the shards) or best-fit"),
+        Column("planned", pa.bool_(), "whether it is the stage's own"),
+        Column("documents", pa.int64(), "documents of the shards that the stage draws from"),
+        Column("documents_cut", pa.int64(), "of these, in more than one sequence"),
+        Column("fitting_documents_cut", pa.int64(), "of these, with no more tokens than a sequence"),
+        Column("tokens", pa.int64(), "tokens of the documents"),
+        Column("tokens_after_cut", pa.int64(), "of these, after a cut: read without what comes before in the document"),
+        Column(
+            "padding_tokens",
+            pa.int64(),
+            "end-of-text ids that fill sequences up; of best-fit that is not planned, were the domain packed as a whole",
+        ),
+    ),
+)
+
 EXPORTS = Table(
     "exports",
     "Files written for trainers.",

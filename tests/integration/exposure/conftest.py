@@ -90,7 +90,7 @@ def _write_leaks(folder: Path, keys: list[int]) -> None:
     publish_rows(folder, CUTS, [cut])
 
 
-def _config(base: Path) -> Config:
+def _config(base: Path, packing: str) -> Config:
     digest = sha256_of(base / "tokenizer" / "tokenizer.json")
     constant = {"schedule": "constant", "start": 1e-4}
     values: dict[str, Any] = {
@@ -112,9 +112,11 @@ def _config(base: Path) -> Config:
                 "name": "anneal",
                 "weights": {"code": 0.3, "math": 0.45, "web": 0.15, "old": 0.1},
                 "learning_rate": constant,
+                "packing": packing,
             },
             {"name": "long", "kind": "long-context", "tokens": 3_000, "sequence_length": LONG}
-            | {"global_batch_sequences": 1, "lengths": {"long": 0.75, "short": 0.25}, "learning_rate": constant},
+            | {"global_batch_sequences": 1, "lengths": {"long": 0.75, "short": 0.25}, "learning_rate": constant}
+            | {"packing": packing},
         ],
     }
     return parse_config(values, base=base)
@@ -123,7 +125,16 @@ def _config(base: Path) -> Config:
 @pytest.fixture(scope="session")
 def planned_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The run folder; tests must not change it."""
-    base = tmp_path_factory.mktemp("exposure")
+    return _planned(tmp_path_factory.mktemp("exposure"), "concatenate-and-chunk")
+
+
+@pytest.fixture(scope="session")
+def packed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with both stages packed best-fit."""
+    return _planned(tmp_path_factory.mktemp("packed"), "best-fit")
+
+
+def _planned(base: Path, packing: str) -> Path:
     folder = base / "run"
     write_tokenizer(base / "tokenizer", 1000)
     # every third document is the forum's
@@ -141,12 +152,23 @@ def planned_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (base / "quiz.jsonl").write_text(json.dumps({"question": "why?", "answer": "so"}))
     (folder / "state").mkdir()
     (folder / "state" / "lock").touch()
-    run_steps(_config(base), folder, steps_between("plan", "plan"), workers=1, quiet=True)
+    run_steps(_config(base, packing), folder, steps_between("plan", "plan"), workers=1, quiet=True)
     return folder
 
 
 @pytest.fixture(scope="session")
 def plan(planned_run: Path) -> Plan:
-    """The run's plan."""
-    path = planned_run / load_manifest(planned_run, "plan").attachments["plan.json"]
+    """The plan of `planned_run`."""
+    return _plan_of(planned_run)
+
+
+@pytest.fixture(scope="session", params=["planned_run", "packed_run"])
+def either_run(request: pytest.FixtureRequest) -> tuple[Path, Plan]:
+    """Each of the two with its plan."""
+    folder = request.getfixturevalue(request.param)
+    return folder, _plan_of(folder)
+
+
+def _plan_of(folder: Path) -> Plan:
+    path = folder / load_manifest(folder, "plan").attachments["plan.json"]
     return parse_plan(path.read_bytes(), "plan.json")

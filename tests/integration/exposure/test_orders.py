@@ -21,7 +21,7 @@ from midmix.mixer.exposure.replay import ORDERS, Replay, StepRead
 from midmix.mixer.plan.indexed import read_lengths
 from midmix.mixer.plan.joined import find_joints
 from midmix.mixer.plan.manifest import Plan
-from midmix.mixer.plan.models import Stage
+from midmix.mixer.plan.models import Shard, Stage
 
 
 def missing(*packages: str) -> bool:
@@ -46,11 +46,20 @@ class Texts:
     def tokens(self, name: str) -> np.ndarray[Any, Any]:
         return np.fromfile(self.paths[name], "<u2")
 
+    def start(self, shard: Shard, read: StepRead) -> int:
+        """Where in the shard's file what was read begins."""
+        if shard.packed is None:
+            ends = np.cumsum(read_lengths(self.paths[shard.idx.name]))
+            return int(ends[read.document - 1] if read.document else 0) + read.first
+        documents, firsts, sizes = np.fromfile(self.paths[shard.packed.runs.name], "<i8").reshape(-1, 3).T
+        held = (documents == read.document) & (firsts <= read.first) & (read.first < firsts + sizes)
+        (run,) = np.flatnonzero(held)
+        return int(sizes[:run].sum() + read.first - firsts[run])
+
     def of(self, read: StepRead) -> np.ndarray[Any, Any]:
         shard = self.shards[read.domain, read.shard]
-        ends = np.cumsum(read_lengths(self.paths[shard.idx.name]))
-        start = int(ends[read.document - 1]) if read.document else 0
-        found = self.tokens(shard.bin.name)[start + read.first : start + read.end]
+        start = self.start(shard, read)
+        found = self.tokens(shard.bin.name)[start : start + read.end - read.first]
         if read.doc is not None:
             assert np.array_equal(found, self.by_key[read.doc][read.first : read.end])
         else:
@@ -71,6 +80,14 @@ def replayed(replay: Replay, texts: Texts, stage: Stage, step: int) -> list[list
     for read in replay.step(stage, step):
         sequences[read.sequence] += texts.of(read).tolist()
     return sequences
+
+
+def text_of(sequence: list[int], stage: Stage) -> list[int]:
+    """A sequence and its label without the ids that fill up a packed row: those after the last document's end of text."""
+    row, label = sequence[: stage.sequence_length], sequence[stage.sequence_length :]
+    while stage.packing.method == "best-fit" and row[-2:] == [0, 0]:
+        row.pop()
+    return row + label
 
 
 @pytest.fixture
@@ -117,14 +134,15 @@ def megatron_samples(folder: Path, stage: Stage, cache: Path) -> Iterator[list[i
     missing("megatron.core", "torch") if not missing("megatron") else True, reason="needs megatron-core"
 )
 @pytest.mark.usefixtures("one_rank")
-def test_megatron_reads_every_step_as_replayed(planned_run: Path, plan: Plan, tmp_path: Path) -> None:
+def test_megatron_reads_every_step_as_replayed(either_run: tuple[Path, Plan], tmp_path: Path) -> None:
+    planned_run, plan = either_run
     export_plan(planned_run, ["megatron"], tmp_path / "out", absolute=True)
     replay, texts = Replay(planned_run, plan, trainer="megatron"), Texts(planned_run, plan)
     for stage in plan.stages:
         samples = megatron_samples(tmp_path / "out" / "megatron" / stage.id, stage, tmp_path / "cache")
         for step in range(1, replay.order(stage).num_steps + 1):
             for sequence in replayed(replay, texts, stage, step):
-                assert sequence == next(samples), (stage.id, step)
+                assert sequence == text_of(next(samples), stage), (stage.id, step)
         assert next(samples, None) is None
 
 
@@ -151,18 +169,21 @@ def olmo_batches(folder: Path, stage: Stage, work: Path) -> Iterator[list[list[i
 
 
 @pytest.mark.skipif(missing("olmo_core"), reason="needs ai2-olmo-core")
-def test_olmo_core_reads_every_step_as_replayed(planned_run: Path, plan: Plan, tmp_path: Path) -> None:
+def test_olmo_core_reads_every_step_as_replayed(either_run: tuple[Path, Plan], tmp_path: Path) -> None:
+    planned_run, plan = either_run
     export_plan(planned_run, ["olmo-core"], tmp_path / "out", absolute=True)
     replay, texts = Replay(planned_run, plan, trainer="olmo-core"), Texts(planned_run, plan)
     for stage in plan.stages:
         batches = olmo_batches(tmp_path / "out" / "olmo-core" / stage.id, stage, tmp_path / f"work-{stage.id}")
         for step in range(1, replay.order(stage).num_steps + 1):
-            assert replayed(replay, texts, stage, step) == next(batches), (stage.id, step)
+            batch = [text_of(sequence, stage) for sequence in next(batches)]
+            assert replayed(replay, texts, stage, step) == batch, (stage.id, step)
         assert next(batches, None) is None
 
 
 @pytest.mark.parametrize("trainer", ORDERS)
-def test_steps_of_documents_are_those_that_name_them(planned_run: Path, plan: Plan, trainer: str) -> None:
+def test_steps_of_documents_are_those_that_name_them(either_run: tuple[Path, Plan], trainer: str) -> None:
+    planned_run, plan = either_run
     replay = Replay(planned_run, plan, trainer=trainer)
     texts = Texts(planned_run, plan)
     for stage in plan.stages:

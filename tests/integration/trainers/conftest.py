@@ -132,6 +132,21 @@ def two_stages(make_run: RunMaker, tmp_path_factory: pytest.TempPathFactory) -> 
     return run.carry_out(until="plan")
 
 
+@pytest.fixture(scope="session")
+def packed_stages(make_run: RunMaker, tmp_path_factory: pytest.TempPathFactory) -> SmallRun:
+    """A run with an anneal packed best-fit and a plain stage: documents are longer and shorter than a row of 64 tokens.
+
+    Math is repeated; of code less is drawn than there is.
+    """
+    stages = [
+        {"name": "anneal", "tokens": 9_000, "sequence_length": 64, "global_batch_sequences": 2, "packing": "best-fit"}
+        | {"weights": {"code": 0.3, "math": 0.3, "web": 0.4}}
+        | {"learning_rate": {"schedule": "linear", "start": 3e-4, "end": 1e-4}},
+        {"name": "more", "tokens": 3_000, "learning_rate": {"schedule": "linear-to-zero", "start": 1e-4}},
+    ]
+    return make_run(tmp_path_factory.mktemp("packed"), stages=stages).carry_out(until="plan")
+
+
 # Trainer -> the environment of `make test-trainers` that its loader lies in, and a module that is found where it does.
 ENVIRONMENTS = {
     "megatron": ("core", "megatron"),

@@ -20,6 +20,7 @@ from midmix.mixer.plan.models import (
     Domain,
     EarlierStage,
     Interval,
+    Packed,
     Shard,
     SourceTokens,
     TokenFile,
@@ -75,15 +76,21 @@ def _drawn_from(domain: Domain, draft: Draft) -> Domain:
 
 
 def _cut(domain: str, number: int, piece: Piece) -> Shard:
-    bucket = piece.bucket
+    bucket, rows = piece.bucket, piece.rows
     floor, ceiling = (bucket.floor, bucket.ceiling) if bucket else (0, None)
+    runs = _file(f"packed/{domain}/train-{number:05d}.runs", 24 * piece.documents)
     return Shard(
         index=number,
-        tokens=piece.tokens,
+        tokens=piece.file_tokens,
         documents=piece.documents,
         bucket=bucket.name if bucket else None,
         cut=Cut(shard=piece.shard, min_tokens=floor, max_tokens=ceiling, first_document=piece.first),
-        bin=_file(f"cut/{domain}/train-{number:05d}.bin", 2 * piece.tokens),
+        packed=Packed(
+            sequence_length=rows.sequence_length, rows=rows.count, padding=rows.tokens - piece.tokens, runs=runs
+        )
+        if rows
+        else None,
+        bin=_file(f"cut/{domain}/train-{number:05d}.bin", 2 * piece.file_tokens),
         idx=_file(f"cut/{domain}/train-{number:05d}.idx", 54),
     )
 
@@ -148,6 +155,13 @@ def make_plan() -> PlanMaker:
         )
 
     return make
+
+
+@pytest.fixture
+def packed_plan(make_plan: PlanMaker) -> Plan:
+    """Eight rows of 8 tokens from documents of 5: web's 20 rows, of which a pass gives 19, 100 tokens and 60 of padding."""
+    section = StageSection(name="anneal", packing="best-fit")
+    return make_plan({"web": [100]}, {"web": 1}, tokens=64, stages=[section], document_tokens=5)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from midmix.mixer.export.exporter import make_folder
 from midmix.mixer.export.hf import HF
-from midmix.mixer.export.hf_load import Reader, read_mixture, row_blocks, row_order, rows
+from midmix.mixer.export.hf_load import Reader, padding_of, read_mixture, row_blocks, row_order, rows
 from midmix.mixer.plan.manifest import Plan
 
 
@@ -81,6 +81,7 @@ def write_folder(folder: Path) -> None:
         {"domain": "b", "tokens": "b.bin", "sequences": 2, "available": 4},
     ]
     mixture = {"sequence_length": 4, "dtype": "uint16", "seed": 3, "splits": {"train": entries, "heldout": []}}
+    mixture |= {"packing": "concatenate-and-chunk", "end_of_text": 0}
     (folder / "mixture.json").write_text(json.dumps(mixture))
 
 
@@ -97,6 +98,25 @@ def test_rows_are_the_tokens_of_their_domain(tmp_path: Path) -> None:
     assert list(rows(tmp_path, "heldout")) == []
     with pytest.raises(ValueError, match="got split 'test', expected one of train, heldout"):
         list(rows(tmp_path, "test"))
+
+
+@pytest.mark.parametrize(
+    ("row", "padding"),
+    [([5, 6, 7, 8], 0), ([5, 0, 7, 0], 0), ([5, 6, 0, 0], 1), ([0, 5, 0, 0], 1), ([0, 0, 0, 0], 3)],
+)
+def test_padding_is_what_follows_the_end_of_the_last_document(row: list[int], padding: int) -> None:
+    assert padding_of(np.array(row), 0) == padding
+
+
+def test_packed_rows_have_labels(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(np.array([5, 6, 0, 0, 7, 0, 0, 0], "<u2").tobytes())
+    entries = [{"domain": "a", "tokens": "a.bin", "sequences": 2, "available": 2}]
+    mixture = {"sequence_length": 4, "dtype": "uint16", "seed": 3, "splits": {"train": entries, "heldout": entries}}
+    (tmp_path / "mixture.json").write_text(json.dumps(mixture | {"packing": "best-fit", "end_of_text": 0}))
+    labels = {tuple(row["input_ids"].tolist()): row["labels"].tolist() for row in rows(tmp_path)}
+    assert labels == {(5, 6, 0, 0): [5, 6, 0, -100], (7, 0, 0, 0): [7, 0, -100, -100]}
+    # Held-out documents lie end to end: nothing there fills a row up.
+    assert all(row["labels"].tolist() == row["input_ids"].tolist() for row in rows(tmp_path, "heldout"))
 
 
 def test_reader_goes_to_worker_processes_without_its_files(tmp_path: Path) -> None:

@@ -35,6 +35,16 @@ def test_every_pass_over_a_file_is_an_entry(plan: Plan) -> None:
     assert sources_of(plan, "/out")[0]["paths"] == ["/out/tokens/anneal-math-00000.npy"]
 
 
+def test_a_packed_stage_is_files_of_its_rows_with_masks(packed_plan: Plan) -> None:
+    export = make_folder(OLMO_CORE, packed_plan, "/out")
+    settings = json.loads(export.texts["dataset.json"])
+    assert settings["paths"] == ["/out/tokens/anneal-web.00001.8.npy"]
+    assert settings["label_mask_paths"] == ["/out/tokens/anneal-web.00001.8.mask.npy"]
+    assert "mixture.yaml" not in export.texts
+    assert OLMO_CORE.read_back(export.texts).draws == {("web", 1): 8}
+    assert any("about 24 of 64 tokens (37.500%)" in note for note in export.notes)
+
+
 def test_dataset_names_dtype_and_ids_outright(plan: Plan) -> None:
     export = make_folder(OLMO_CORE, plan, "")
     settings = json.loads(export.texts["dataset.json"])

@@ -90,6 +90,31 @@ def test_violations_are_refused_with_their_numbers(plan: Plan, path: str, value:
         Plan.model_validate_json(json.dumps(fields))
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        ("domains.0.shards.0.packed.rows", 19, r"160 tokens with 60 of padding are not 19 rows of 8"),
+        ("domains.0.shards.0.cut", None, r"are not 20 rows of 8 tokens of documents of another shard"),
+        ("domains.0.shards.0.packed.padding", 59, r"do not add up to 100 tokens"),
+        ("domains.0.shards.0.packed.runs.bytes", 481, r"are not 20 rows"),
+        ("stages.0.mixture.0.padding", 23, r"23 tokens of padding, its shards give 24"),
+        ("stages.0.packing.method", "concatenate-and-chunk", r"rows of 8, the stage has sequences of 8 by concatenate"),
+    ],
+)
+def test_rows_that_do_not_add_up_are_refused(packed_plan: Plan, path: str, value: Any, words: str) -> None:
+    fields = fields_of(packed_plan)
+    edit(fields, path, value)
+    with pytest.raises(ValidationError, match=words):
+        Plan.model_validate(fields)
+
+
+def test_a_packed_stage_draws_from_packed_shards_alone(plan: Plan) -> None:
+    fields = fields_of(plan)
+    edit(fields, "stages.0.packing.method", "best-fit")
+    with pytest.raises(ValidationError, match="documents end to end, the stage has sequences of 8 by best-fit"):
+        Plan.model_validate(fields)
+
+
 def test_a_sequence_from_a_shard_that_holds_none_is_refused(plan: Plan) -> None:
     fields = fields_of(plan)
     edit(fields, "stages.0.mixture.0.draws.0.sequences", 2)

@@ -65,6 +65,43 @@ def test_seed_of_the_stage_is_one_that_every_trainer_takes(make_plan: PlanMaker,
     assert make_plan({"web": [81]}, {"web": 1}, tokens=16, seed=seed).stages[0].seed == expected
 
 
+def test_a_packed_stage_draws_rows_and_counts_text_in_its_passes(packed_plan: Plan) -> None:
+    (share,), (shard,) = packed_plan.stages[0].mixture, packed_plan.domain("web").shards
+    assert (share.sequences, share.tokens, share.padding, share.available_sequences) == (8, 64, 24, 19)
+    assert (share.cap_sequences, share.epochs) == (4 * 19, 8 / 19)
+    assert (shard.index, shard.tokens, shard.text_tokens, shard.documents) == (1, 160, 100, 20)
+    assert shard.packed is not None and (shard.packed.rows, shard.packed.padding) == (20, 60)
+    assert packed_plan.domain("web").tokens == 100
+
+
+def test_rows_are_the_supply_of_a_packed_stage(make_plan: PlanMaker) -> None:
+    """100 tokens in documents of 5 are 12 sequences of 8 end to end, and 19 rows a pass."""
+    packed = [stage("a", packing="best-fit")]
+    wanted = {"tokens": 19 * 8, "batch": 1, "epochs": 1.0, "document_tokens": 5}
+    plan = make_plan({"web": [100]}, {"web": 1}, stages=packed, **wanted)
+    assert (plan.stages[0].mixture[0].sequences, plan.stages[0].mixture[0].at_cap) == (19, True)
+    with pytest.raises(ConfigError, match=r"needs 20 sequences .* give 19"):
+        make_plan({"web": [100]}, {"web": 1}, stages=packed, **wanted | {"tokens": 160})
+
+
+def test_shards_that_a_packed_stage_does_not_need_stay_as_they_are(make_plan: PlanMaker) -> None:
+    wanted = {"tokens": 25 * 8, "batch": 1, "document_tokens": 5}
+    plan = make_plan({"web": [100] * 4}, {"web": 1}, stages=[stage("a", packing="best-fit")], **wanted)
+    shards = {s.index: s.packed is not None for s in plan.domain("web").shards}
+    assert shards == {2: False, 3: False, 4: True, 5: True}
+    assert drawn(plan.stages[0], "web") == {4: 13, 5: 12}
+    assert plan.stages[0].mixture[0].cap_sequences == 4 * 4 * 19
+
+
+def test_a_packed_and_a_plain_stage_have_each_their_own_documents(make_plan: PlanMaker) -> None:
+    stages = [stage("a", packing="best-fit"), stage("b")]
+    plan = make_plan({"web": [200]}, {"web": 1}, tokens=80, batch=1, stages=stages, document_tokens=5)
+    packed, plain = plan.domain("web").shards
+    assert packed.packed is not None and plain.packed is None
+    assert packed.text_tokens + plain.tokens == 200
+    assert [drawn(s, "web") for s in plan.stages] == [{packed.index: 10}, {plain.index: 10}]
+
+
 def test_two_stages_share_out_the_shards_by_what_they_need(make_plan: PlanMaker) -> None:
     plan = make_plan({"web": [81] * 4}, {"web": 1}, tokens=96, stages=[stage("a", tokens=288), stage("b")])
     a, b = plan.stages
