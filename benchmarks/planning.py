@@ -90,6 +90,8 @@ def write_run(base: Path, shards: int, domains: int) -> Config:
         "num_tokens": pa.array(lengths.ravel(), pa.int32()),
         "num_bytes": pa.array(4 * lengths.ravel(), pa.int64()),
         "doc": pa.array(np.arange(shards * count), pa.uint64()),
+        "entry_offset": pa.nulls(shards * count, pa.int64()),
+        "entry_tokens": pa.nulls(shards * count, pa.int32()),
     }
     publish_rows(folder, TOKENS, pa.table(columns).cast(TOKENS.schema()), tuple(attached))
     (folder / "state").mkdir()

@@ -30,7 +30,7 @@ def encoder_of(folder: TokenizerFolder):  # type: ignore[no-untyped-def]
 def tokenize(folder: TokenizerFolder, files: Sequence[Path], out: Path) -> npt.NDArray[np.int32]:
     """Write the token file of some parquet files; ids per document, end-of-text included."""
     lengths: list[npt.NDArray[np.int32]] = []
-    _write_tokens(out, files, Encoding(folder, None), lengths)
+    _write_tokens(out, files, Encoding(folder, None, {}), lengths)
     return np.concatenate(lengths)
 
 

@@ -134,7 +134,8 @@ def _row(values: Any, source: Source) -> Row:
         return _problem("text is not valid UTF-8: damaged bytes or a lone surrogate")
     except ValueError as error:
         return _problem(str(error))
-    rest = {k: v for k, v in values.items() if k not in {*used, source.id_column, source.url_column}}
+    used_up = {*used, source.id_column, source.url_column}.difference(kept_of_template(source))
+    rest = {k: v for k, v in values.items() if k not in used_up}
     return {
         "text": text,
         "id": as_text(values.get(source.id_column)),
@@ -153,6 +154,12 @@ def _text_of(values: dict[str, Any], source: Source) -> tuple[str, tuple[str, ..
         texts = {name: _string(values, name) for name in names}
         return re.sub(r"\{(\w+)\}", lambda match: texts[match[1]], source.template), names
     return _string(values, source.text_column), (source.text_column,)
+
+
+def kept_of_template(source: Source) -> list[str]:
+    """Fields of the template that the metadata has as well, since they say which documents belong together."""
+    names = re.findall(r"\{(\w+)\}", source.template or "")
+    return sorted(set(names).intersection((source.group, source.group_order)))
 
 
 def _string(values: dict[str, Any], name: str) -> str:

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from midmix.artifact import load_manifest
 from midmix.config import Config, Source
-from midmix.curation.ingest.convert import convert
+from midmix.curation.ingest.convert import convert, kept_of_template
 from midmix.curation.ingest.cut import cut_file
 from midmix.curation.ingest.documents import read_part
 from midmix.curation.ingest.files import RawFile, as_settings, raw_files
@@ -82,9 +82,10 @@ def copy_name(file: RawFile) -> str:
     return f"{file.source}-{hashlib.sha256(file.path.encode()).hexdigest()[:12]}"
 
 
-def _form(source: Source) -> dict[str, str | None]:
+def _form(source: Source) -> dict[str, Any]:
     fields = ("text_column", "id_column", "url_column", "messages", "template")
-    return {name: getattr(source, name) for name in fields}
+    kept = kept_of_template(source)
+    return {name: getattr(source, name) for name in fields} | ({"kept_of_template": kept} if kept else {})
 
 
 def _source_rows(config: Config) -> list[dict[str, Any]]:

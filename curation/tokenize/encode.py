@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from midmix.artifact import sha256_of
+from midmix.config import Config
 from midmix.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -51,6 +52,12 @@ class TokenizerFolder:
     def settings(self) -> dict[str, str | int]:
         """What tokens depend on, as JSON; the folder's place is no part of it."""
         return {"sha256": self.sha256, "end_of_text_id": self.end_of_text_id, "dtype": self.dtype.str}
+
+
+def open_folders(config: Config) -> dict[str, TokenizerFolder]:
+    """The config's tokenizers by name. Raises ConfigError as `open_folder`, and where there are none."""
+    paths = config.require("tokenizers", "tokenize")
+    return {name: open_folder(name, config.resolve(path)) for name, path in paths.items()}
 
 
 def open_folder(name: str, path: str) -> TokenizerFolder:
@@ -122,6 +129,13 @@ def _end_of_text(name: str, folder: Path, vocabulary: dict[str, int]) -> int:
 def token_id(folder: TokenizerFolder, token: str) -> int | None:
     """The id of a token of the tokenizer by its text, None where it has none."""
     return _load(str(Path(folder.path) / "tokenizer.json"), folder.sha256).token_to_id(token)
+
+
+def line_feed_id(folder: TokenizerFolder) -> int | None:
+    """The id of a line feed, None where it takes several or none."""
+    tokenizer = _load(str(Path(folder.path) / "tokenizer.json"), folder.sha256)
+    ids = tokenizer.encode("\n", add_special_tokens=False).ids
+    return int(ids[0]) if len(ids) == 1 else None
 
 
 @cache

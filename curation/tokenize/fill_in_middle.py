@@ -6,7 +6,8 @@ shares its ends with PSM: `<prefix> <suffix> S <middle> P M`. Source: Bavarian e
 whole documents, before they are packed. The parts are encoded each on its own, as there.
 
 Which documents, how, and where they are cut follows from the content hash and the seed, so equal texts are treated
-equally, wherever they came in. Held-out documents stay as they are: losses on them are of plain text.
+equally, wherever they came in. Held-out documents stay as they are: losses on them are of plain text. Documents of a
+group are treated each on its own, before they are joined.
 """
 
 from __future__ import annotations
@@ -81,11 +82,15 @@ def open_fill_in_middle(config: Config, folders: dict[str, TokenizerFolder]) -> 
 
 
 def encode_documents(
-    folder: TokenizerFolder, fim: FillInMiddle | None, documents: pa.RecordBatch
+    folder: TokenizerFolder,
+    fim: FillInMiddle | None,
+    documents: pa.RecordBatch,
+    split_hashes: pa.FixedSizeBinaryArray | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Batches of (token ids of whole documents, int32 tokens per document), in order, as `encode` gives them.
 
-    `documents` has CURATED's columns NEEDS, and without `fim` its text alone.
+    `documents` has CURATED's columns NEEDS, and without `fim` its text alone. `split_hashes` are what their split is
+    drawn by, where that is not their content.
     """
     texts = documents.column("text")
     if fim is None:
@@ -94,7 +99,9 @@ def encode_documents(
     start = 0
     for batch in batches(texts, KERNEL_BATCH_BYTES):
         part = documents.slice(start, len(batch))
-        draws = _draws(fim, part.column("kind"), part.column("content_hash"))
+        hashes = part.column("content_hash")
+        split = hashes if split_hashes is None else split_hashes.slice(start, len(batch))
+        draws = _draws(fim, part.column("kind"), hashes, split)
         start += len(batch)
         if any(draws):
             yield _encode(folder, _pieces(fim, folder.end_of_text_id, batch.to_pylist(), draws))
@@ -102,9 +109,11 @@ def encode_documents(
             yield from encode(folder, batch)
 
 
-def _draws(fim: FillInMiddle, kinds: pa.Array, hashes: pa.FixedSizeBinaryArray) -> list[tuple[int, int, int] | None]:
+def _draws(
+    fim: FillInMiddle, kinds: pa.Array, hashes: pa.FixedSizeBinaryArray, split_hashes: pa.FixedSizeBinaryArray
+) -> list[tuple[int, int, int] | None]:
     """Of documents that are rearranged three uniform 64-bit numbers: for the form and two cuts. None for the others."""
-    heldout = is_heldout(draw(hashes, fim.seed)[0], fim.heldout_fraction)
+    heldout = is_heldout(draw(split_hashes, fim.seed)[0], fim.heldout_fraction)
     key = fim.seed.to_bytes(8, "little", signed=True)
     found: list[tuple[int, int, int] | None] = []
     for kind, content, held in zip(kinds.to_pylist(), hashes.to_pylist(), heldout.tolist(), strict=True):

@@ -1,7 +1,7 @@
 """tokenize: token ids of every kept document, once; then shards of one domain and split in a seeded permutation.
 
 Encoding is done per part and tokenizer, so a part that did not change is not encoded again. The shards are made again
-whenever any of it changes: that moves tokens, and reads no text.
+whenever any of it changes, documents of a group joined: that moves tokens, and reads no text.
 """
 
 from __future__ import annotations
@@ -17,17 +17,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
+from midmix.artifact import load_manifest, read_file
 from midmix.columns import groups_of
 from midmix.config import Config
 from midmix.curation.decide.sql import judged_schema
 from midmix.curation.tokenize.domains import Domain, check_name, parse_domains
-from midmix.curation.tokenize.encode import TokenizerFolder, open_folder, why_slow
+from midmix.curation.tokenize.encode import TokenizerFolder, open_folders, why_slow
 from midmix.curation.tokenize.exchange import Exchange
 from midmix.curation.tokenize.fill_in_middle import NEEDS, FillInMiddle, encode_documents, open_fill_in_middle
-from midmix.curation.tokenize.groups import scatter
+from midmix.curation.tokenize.grouping import Grouping, open_groupings, read_groups, split_hashes
+from midmix.curation.tokenize.scatter import scatter
+from midmix.curation.tokenize.separator import open_separators
 from midmix.curation.tokenize.shards import TokenFiles, token_file_name, write_shards
 from midmix.errors import StepError
+from midmix.parts import Part
 from midmix.step import Context
 from midmix.tables import CURATED, DOCUMENTS, PARTS, SOURCES, TOKEN_PARTS, TOKENS
 from midmix.task import JSON, Output, Task
@@ -36,10 +39,11 @@ VERSION = 1
 
 
 class Encoding(NamedTuple):
-    """How text becomes tokens."""
+    """How text becomes tokens; `groupings` by source, since FIM leaves held-out groups as they are."""
 
     folder: TokenizerFolder
     fim: FillInMiddle | None
+    groupings: dict[str, Grouping]
 
 
 def run(context: Context) -> None:
@@ -47,6 +51,8 @@ def run(context: Context) -> None:
     config = context.config
     domains = check_domains(config)
     named = {column for domain in domains for column in domain.columns}
+    groupings = open_groupings(config)
+    separators = open_separators(config, open_folders(config)) if groupings else {}
     tokenizers = encode_parts(context)
     context.gather(
         arrange,
@@ -57,6 +63,8 @@ def run(context: Context) -> None:
             "shard_tokens": config.shard_tokens,
             "domains": dict(config.domains),
             "tokenizers": tokenizers,
+            "groups": {source: grouping.settings() for source, grouping in groupings.items()},
+            "separators": separators,
         },
         reads=(TOKEN_PARTS, CURATED, DOCUMENTS, PARTS, SOURCES),
         groups=groups_of(config, named),
@@ -67,8 +75,7 @@ def run(context: Context) -> None:
 def encode_parts(context: Context) -> dict[str, JSON]:
     """Write TOKEN_PARTS of the context's parts; what the tokens of each tokenizer depend on. Raises ConfigError."""
     config = context.config
-    paths = config.require("tokenizers", "tokenize")
-    folders = {name: open_folder(name, config.resolve(path)) for name, path in paths.items()}
+    folders, groupings = open_folders(config), open_groupings(config)
     for name, folder in folders.items():
         if reason := why_slow(folder):
             context.say(f"tokenizers.{name}: {reason}; the library itself encodes, at a twentieth of the speed")
@@ -77,8 +84,15 @@ def encode_parts(context: Context) -> dict[str, JSON]:
         name: folder.settings() | ({"fim": fim[name].settings()} if name in fim else {})
         for name, folder in folders.items()
     }
-    extra = {name: Encoding(folder, fim.get(name)) for name, folder in folders.items()}
-    context.per_part(encode_part, writes=(TOKEN_PARTS,), units=tokenizers, reads=(CURATED,), extra=extra)
+
+    def units(part: Part) -> dict[str, JSON]:
+        grouping = groupings.get(part.source)
+        own = {"group": grouping.settings()} if grouping else {}
+        return {name: settings | (own if name in fim else {}) for name, settings in tokenizers.items()}
+
+    extra = {name: Encoding(folder, fim.get(name), groupings) for name, folder in folders.items()}
+    reads = (CURATED, DOCUMENTS) if fim and groupings else (CURATED,)
+    context.per_part(encode_part, writes=(TOKEN_PARTS,), units=units, reads=reads, extra=extra)
     return tokenizers
 
 
@@ -99,7 +113,8 @@ def encode_part(task: Task, output: Output) -> None:
     lengths: list[npt.NDArray[np.int32]] = []
     for name in task.units:
         lengths.clear()
-        write = partial(_write_tokens, files=files, encoding=encodings[name], lengths=lengths)
+        hashes = _split_hashes(task, encodings[name])
+        write = partial(_write_tokens, files=files, encoding=encodings[name], lengths=lengths, split_hashes=hashes)
         output.attach(TOKEN_PARTS, token_file_name(task.item, name), write, unit=name)
         output.table(TOKEN_PARTS, _token_parts(name, documents, lengths), unit=name)
         output.read_text(int(documents.column("num_bytes").to_numpy().sum()))
@@ -107,13 +122,33 @@ def encode_part(task: Task, output: Output) -> None:
         output.count(documents.column("source")[0].as_py(), documents.num_rows, documents.num_rows)
 
 
-def _write_tokens(path: Path, files: Sequence[Path], encoding: Encoding, lengths: list[npt.NDArray[np.int32]]) -> None:
+def _split_hashes(task: Task, encoding: Encoding) -> pa.FixedSizeBinaryArray | None:
+    """What the split of the part's kept documents is drawn by, where FIM must know and it is not their content."""
+    assert task.part is not None
+    grouping = encoding.groupings.get(task.part.source)
+    if encoding.fim is None or grouping is None:
+        return None
+    kept = pa.concat_tables([read_file(file, ["doc", "content_hash"]) for file in task.inputs[CURATED.name]])
+    groups = read_groups(grouping, task.inputs[DOCUMENTS.name], kept.column("doc").to_numpy())
+    return split_hashes(task.part.source, groups.column("group"), kept.column("content_hash").combine_chunks())
+
+
+def _write_tokens(
+    path: Path,
+    files: Sequence[Path],
+    encoding: Encoding,
+    lengths: list[npt.NDArray[np.int32]],
+    split_hashes: pa.FixedSizeBinaryArray | None = None,
+) -> None:
     """Write the raw token file of a part to `path`; tokens per document are appended to `lengths`."""
     columns = ["text"] if encoding.fim is None else list(NEEDS)
+    row = 0
     with path.open("wb") as stream:
         for file in files:
             for batch in pq.ParquetFile(file).iter_batches(columns=columns, use_threads=False):
-                for tokens, per_document in encode_documents(encoding.folder, encoding.fim, batch):
+                hashes = None if split_hashes is None else split_hashes.slice(row, batch.num_rows)
+                row += batch.num_rows
+                for tokens, per_document in encode_documents(encoding.folder, encoding.fim, batch, hashes):
                     stream.write(tokens.data)
                     lengths.append(per_document)
 
@@ -133,14 +168,17 @@ def _token_parts(tokenizer: str, documents: pa.Table, lengths: Sequence[npt.NDAr
 
 
 def arrange(task: Task, output: Output) -> None:
-    """Make every shard from the token files. Memory is bounded by one bucket's records and one part's columns."""
+    """Make every shard from the token files. Memory is bounded by one bucket's records and one part's columns.
+
+    Raises ConfigError where no document of a source has the group that it names.
+    """
     settings = task.settings
     documents = sum(f.rows for f in load_manifest(task.folder, CURATED.name).files)
     task.scratch.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=task.scratch) as scratch:
         exchange = Exchange(Path(scratch), documents, task.memory_bytes // 4)
-        for group in scatter(task, exchange):
-            dtype = np.dtype(settings["tokenizers"][group.tokenizer]["dtype"])
-            files = TokenFiles(task.folder, group.tokenizer, dtype)
-            rows = write_shards(exchange, group, settings["shard_tokens"], files, output)
-            output.table(TOKENS, rows, stem="/".join(group))
+        for series in scatter(task, exchange):
+            dtype = np.dtype(settings["tokenizers"][series.tokenizer]["dtype"])
+            files = TokenFiles(task.folder, series.tokenizer, dtype, settings["separators"].get(series.tokenizer))
+            rows = write_shards(exchange, series, settings["shard_tokens"], files, output)
+            output.table(TOKENS, rows, stem="/".join(series))

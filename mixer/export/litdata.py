@@ -50,7 +50,7 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
     }
     writers = tuple(partial(_write_source, entry, plan.tokenizer.dtype, stage.sequence_length) for entry in entries)
     notes = ("attention stops at no end of a document: blocks hold no mask",) if stage.packing.document_mask else ()
-    notes += padding_notes(stage, TRAINED_ON)
+    notes = (*notes, *padding_notes(stage, TRAINED_ON))
     return Part(texts, {}, notes, writers, sum(entry.distinct for entry in entries))
 
 

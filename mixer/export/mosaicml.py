@@ -59,7 +59,13 @@ def _stage(plan: Plan, stage: Stage, root: str) -> Part:
         curriculum, refused = _curriculum(plan, stage, root)
         texts |= curriculum
         notes += refused
-    return Part(texts, {}, (*notes, *padding_notes(stage, TRAINED_ON), *words), writers, sum(entry.distinct for entry in entries))
+    return Part(
+        texts,
+        {},
+        (*notes, *padding_notes(stage, TRAINED_ON), *words),
+        writers,
+        sum(entry.distinct for entry in entries),
+    )
 
 
 def _dataset(plan: Plan, stage: Stage, root: str) -> dict[str, Any]:

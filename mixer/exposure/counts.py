@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from midmix.mixer.exposure.layout import Layout, Layouts
+from midmix.mixer.exposure.layout import Layout, LayoutOf
 from midmix.mixer.exposure.order import Order, Place, Steps
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import EarlierStage, Shard, Stage
@@ -43,14 +43,14 @@ class Exposure:
 
 
 def in_stage(
-    plan: Plan, stage: Stage, held: Mapping[Place, Mask], layouts: Layouts, order: Order | None
+    plan: Plan, stage: Stage, held: Mapping[Place, Mask], layout_of: LayoutOf, order: Order | None
 ) -> list[Exposure]:
     """What a stage reads of the documents `held`, by domain; with the steps where its order is given."""
     found = []
     for share in stage.mixture:
         parts = [
             _in_shard(
-                draw.sequences, shard, stage, held[share.domain, shard.index], layouts((share.domain, shard.index))
+                draw.sequences, shard, stage, held[share.domain, shard.index], layout_of((share.domain, shard.index))
             )
             for draw, shard in plan.drawn(share)
             if (share.domain, shard.index) in held
@@ -87,13 +87,13 @@ def _in_shard(drawn: int, shard: Shard, stage: Stage, held: Mask, layout: Layout
     return _InShard(int(held.sum()), tokens, seen, (shard.index, first // length, last // length))
 
 
-def before(plan: Plan, held: Mapping[Place, Mask], layouts: Layouts) -> list[Exposure]:
+def before(plan: Plan, held: Mapping[Place, Mask], layout_of: LayoutOf) -> list[Exposure]:
     """What earlier training read of them: declared epochs, and earlier stages, which read whole domains alike."""
     documents: dict[str, int] = defaultdict(int)
     tokens: dict[str, int] = defaultdict(int)
     for place, mask in held.items():
         documents[place[0]] += int(mask.sum())
-        tokens[place[0]] += int(layouts(place).document_lengths()[mask].sum())
+        tokens[place[0]] += int(layout_of(place).document_lengths()[mask].sum())
     found = []
     for name, count in tokens.items():
         domain = plan.domain(name)

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from midmix.mixer.exposure.blend import blending, normalised
-from midmix.mixer.exposure.layout import Layouts
+from midmix.mixer.exposure.layout import LayoutOf
 from midmix.mixer.exposure.order import Order
 from midmix.mixer.exposure.stream import Stream
 from midmix.mixer.plan.manifest import Plan
@@ -28,7 +28,7 @@ SURPLUS = 0.005
 LAST_EPOCH = 0.80
 
 
-def order(plan: Plan, stage: Stage, seed: int, layouts: Layouts) -> Order:
+def order(plan: Plan, stage: Stage, seed: int, layout_of: LayoutOf) -> Order:
     """The order of a stage that was exported to Megatron and is read with `--seed seed`."""
     drawn = [
         ((share.domain, shard.index), draw.sequences) for share in stage.mixture for draw, shard in plan.drawn(share)
@@ -44,7 +44,7 @@ def order(plan: Plan, stage: Stage, seed: int, layouts: Layouts) -> Order:
 
     @lru_cache(maxsize=64)
     def open_stream(number: int) -> Stream:
-        shard = layouts(places[number])
+        shard = layout_of(places[number])
         entries = shuffled(shard.entry_lengths, built[number], stage.sequence_length, seed)
         runs = shard.runs_of(entries.documents)
         return replace(entries, documents=shard.documents[runs], lengths=shard.lengths[runs], firsts=shard.firsts[runs])

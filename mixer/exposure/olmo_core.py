@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from midmix.mixer.exposure.layout import Layouts
+from midmix.mixer.exposure.layout import LayoutOf
 from midmix.mixer.exposure.order import Order, Place
 from midmix.mixer.exposure.stream import Stream
 from midmix.mixer.plan.manifest import Plan
@@ -20,7 +20,7 @@ from midmix.mixer.plan.models import Stage
 EPOCH = 1
 
 
-def order(plan: Plan, stage: Stage, seed: int, layouts: Layouts) -> Order:
+def order(plan: Plan, stage: Stage, seed: int, layout_of: LayoutOf) -> Order:
     """The order of a stage that was exported to OLMo-core and is read with the data loader's `seed`."""
     places, counts = _passes(plan, stage)
     starts = np.cumsum([0, *counts])
@@ -30,7 +30,7 @@ def order(plan: Plan, stage: Stage, seed: int, layouts: Layouts) -> Order:
 
     @lru_cache(maxsize=64)
     def open_stream(number: int) -> Stream:
-        shard = layouts(places[number])
+        shard = layout_of(places[number])
         return Stream(shard.documents, shard.lengths, stage.sequence_length, labels=0, firsts=shard.firsts)
 
     return Order(places, stream_of, indices - starts[stream_of], stage.global_batch_sequences, open_stream)

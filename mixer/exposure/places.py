@@ -12,13 +12,10 @@ import polars as pl
 
 from midmix.artifact import load_manifest
 from midmix.errors import InputError
-from midmix.mixer.exposure.layout import Layouts
+from midmix.mixer.exposure.layout import Layouts, made_number
 from midmix.mixer.exposure.order import Place
-from midmix.mixer.plan.files import chosen
-from midmix.mixer.plan.indexed import read_lengths
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Domain, Shard
-from midmix.mixer.plan.pool import Bucket, Piece
 from midmix.mixer.plan.supply import TOKENIZER
 from midmix.mixer.simplex import I64, Mask
 from midmix.tables import TOKENS
@@ -28,18 +25,17 @@ COLUMNS = ("domain", "shard", "offset", "num_tokens", "doc")
 
 
 class Places:
-    """Documents of a run by their place in the shards of its plan, and back. `layouts` are those of `open_layouts`."""
+    """Documents of a run by their place in the shards of its plan, and back."""
 
     def __init__(self, folder: Path, plan: Plan, layouts: Layouts) -> None:
         self._layouts = layouts
         self._manifest = load_manifest(folder, TOKENS.name)
         self._files = list(self._manifest.paths(folder))
-        self._attached = {a.name: folder / a.path for a in self._manifest.attached}
         self._shards = {(domain.id, shard.index): shard for domain in plan.domains for shard in domain.shards}
         # What the plan made of each shard of tokenize.
         self._made_of: dict[Place, list[Shard]] = defaultdict(list)
         for (domain, _), shard in self._shards.items():
-            self._made_of[domain, _origin(shard)].append(shard)
+            self._made_of[domain, made_number(shard)].append(shard)
 
     def _rows(self, split: str) -> pl.LazyFrame:
         if not self._files:
@@ -63,12 +59,11 @@ class Places:
         found: dict[Place, Mask] = {}
         for group in rows.sort("domain", "shard").partition_by("domain", "shard", maintain_order=True):
             domain, number = group["domain"][0], int(group["shard"][0])
-            lengths = self._made_lengths(domain, number)
-            starts = np.cumsum(lengths) - lengths
-            mask = np.zeros(len(lengths), np.bool_)
+            starts = self._starts(domain, number)
+            mask = np.zeros(len(starts), np.bool_)
             mask[np.searchsorted(starts, group["offset"].to_numpy())] = True
             for shard in self._made_of[domain, number]:
-                inside = mask if shard.cut is None else mask[chosen(piece_of(shard), lengths)]
+                inside = mask[self._layouts.held(domain, shard)]
                 if inside.any():
                     found[domain, shard.index] = inside
         return found
@@ -82,13 +77,10 @@ class Places:
         origins: dict[tuple[str, int, int], tuple[Place, int]] = {}
         for place, ordinals in read.items():
             shard = self._shards[place]
-            number = _origin(shard)
-            if f"{_stem(place[0], number)}.idx" not in self._attached:
+            if not self._layouts.is_made(place):
                 continue
-            lengths = self._made_lengths(place[0], number)
-            starts = np.cumsum(lengths) - lengths
-            if shard.cut is not None:
-                starts = starts[chosen(piece_of(shard), lengths)]
+            number = made_number(shard)
+            starts = self._starts(place[0], number)[self._layouts.held(place[0], shard)]
             origins |= {(place[0], number, int(starts[n])): (place, n) for n in ordinals}
         shards = {(domain, number) for domain, number, _ in origins}
         wanted = pl.DataFrame(sorted(shards), schema={"domain": pl.String, "shard": pl.Int32}, orient="row")
@@ -96,25 +88,7 @@ class Places:
         keys = {(d, s, o): doc for d, s, o, doc in rows.select("domain", "shard", "offset", "doc").iter_rows()}
         return {where: keys[origin] for origin, where in origins.items()}
 
-    def _made_lengths(self, domain: str, number: int) -> I64:
-        """Tokens of the documents of a shard that the step tokenize made."""
-        shard = self._shards.get((domain, number))
-        if shard is not None and shard.cut is None:
-            return self._layouts((domain, number)).lengths
-        return read_lengths(self._attached[f"{_stem(domain, number)}.idx"])
-
-
-def piece_of(shard: Shard) -> Piece:
-    """The piece that a shard was cut or packed as."""
-    assert shard.cut is not None
-    bucket = Bucket(shard.bucket or "", shard.cut.min_tokens, shard.cut.max_tokens)
-    return Piece(shard.cut.shard, shard.text_tokens, shard.documents, bucket, shard.cut.first_document, whole=False)
-
-
-def _origin(shard: Shard) -> int:
-    """The number of the shard of tokenize (or of the given file) whose documents a shard of the plan holds."""
-    return shard.index if shard.cut is None else shard.cut.shard
-
-
-def _stem(domain: str, number: int) -> str:
-    return f"{TOKENIZER}/{domain}/train-{number:05d}"
+    def _starts(self, domain: str, number: int) -> I64:
+        """First token of every document of a shard that the step tokenize made, int64[documents]."""
+        lengths = self._layouts.made((domain, number)).lengths
+        return np.cumsum(lengths) - lengths

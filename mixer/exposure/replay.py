@@ -11,14 +11,14 @@ from midmix.errors import ConfigError
 from midmix.mixer.exposure import megatron, olmo_core
 from midmix.mixer.exposure.counts import Exposure, before, in_stage
 from midmix.mixer.exposure.exported import Exported
-from midmix.mixer.exposure.layout import Layouts, open_layouts
+from midmix.mixer.exposure.layout import LayoutOf, Layouts
 from midmix.mixer.exposure.order import Order, Place
 from midmix.mixer.exposure.places import Places
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Stage
 from midmix.mixer.simplex import Mask
 
-ORDERS: dict[str, Callable[[Plan, Stage, int, Layouts], Order]] = {
+ORDERS: dict[str, Callable[[Plan, Stage, int, LayoutOf], Order]] = {
     "megatron": megatron.order,
     "olmo-core": olmo_core.order,
 }
@@ -54,9 +54,9 @@ class Replay:
                 f"another trainer reads a document is known from its own logs alone"
             )
         self.plan, self.trainer, self.seed = plan, trainer, seed
-        self._layouts = open_layouts(folder, plan)
+        self._layouts = Layouts(folder, plan)
         self.places = Places(folder, plan, self._layouts)
-        self._exported = Exported(plan, self._layouts)
+        self._exported = Exported(plan, self._layouts.of)
         self._orders: dict[str, Order] = {}
 
     def order(self, stage: Stage) -> Order:
@@ -80,7 +80,7 @@ class Replay:
 
     def exposures(self, held: Mapping[Place, Mask]) -> list[Exposure]:
         """What earlier training and every stage read of the documents `held`, by shard: bool[documents]."""
-        found = before(self.plan, held, self._layouts)
+        found = before(self.plan, held, self._layouts.of)
         exported = self._exported
         files = exported.held(held)
         for stage in exported.plan.stages:

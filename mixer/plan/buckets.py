@@ -14,7 +14,7 @@ import polars as pl
 from midmix.mixer.plan.checks import tokens_before
 from midmix.mixer.plan.models import Domain, EarlierStage
 from midmix.mixer.plan.pool import Bucket, Piece, Pool
-from midmix.mixer.plan.supply import TOKENIZER
+from midmix.mixer.plan.supply import TOKENIZER, starts_entry
 from midmix.mixer.simplex import I64
 
 # Documents and tokens of a shard by number of the length bucket.
@@ -65,19 +65,16 @@ def make_pools(
 def count_buckets(
     token_files: Sequence[Path], buckets: Sequence[Bucket]
 ) -> dict[tuple[str, int], list[tuple[int, int, int]]]:
-    """(bucket, documents, tokens) of every train shard of TOKENS, in rising order of bucket."""
+    """(bucket, documents, tokens) of every train shard of TOKENS, in rising order of bucket; joined documents are one."""
     if not buckets:
         return {}
-    bucket = (
-        pl.sum_horizontal((pl.col("num_tokens") >= b.floor).cast(pl.Int32) for b in buckets[1:])
-        if buckets[1:]
-        else pl.lit(0)
-    )
+    length = pl.coalesce("entry_tokens", "num_tokens")
+    bucket = pl.sum_horizontal((length >= b.floor).cast(pl.Int32) for b in buckets[1:]) if buckets[1:] else pl.lit(0)
     rows = (
         pl.scan_parquet(list(token_files))
         .filter((pl.col("tokenizer") == TOKENIZER) & (pl.col("split") == "train"))
         .group_by("domain", "shard", bucket.alias("bucket"))
-        .agg(pl.len().cast(pl.Int64).alias("documents"), pl.col("num_tokens").cast(pl.Int64).sum().alias("tokens"))
+        .agg(starts_entry().sum().alias("documents"), pl.col("num_tokens").cast(pl.Int64).sum().alias("tokens"))
         .sort("domain", "shard", "bucket")
         .collect(engine="streaming")
     )

@@ -16,7 +16,7 @@ from midmix.mixer.plan.chain import of_piece
 from midmix.mixer.plan.draft import Draft
 from midmix.mixer.plan.models import Stage
 from midmix.mixer.plan.pool import Piece
-from midmix.mixer.plan.supply import TOKENIZER
+from midmix.mixer.plan.supply import TOKENIZER, starts_entry
 from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.simplex import I64
 
@@ -65,13 +65,14 @@ def count_in_tokens(
     """
     if not shards:
         return {}, {}
-    size, end = pl.col("num_tokens").cast(pl.Int64), pl.col("offset") + pl.col("num_tokens")
-    after = end - (pl.col("offset") // sequence_length + 1) * sequence_length
+    # files of a group are one document, which its first row has the place and the tokens of
+    size, start = pl.coalesce("entry_tokens", "num_tokens").cast(pl.Int64), pl.col("offset")
+    after = start + size - (start // sequence_length + 1) * sequence_length
     over = size - sequence_length
     wanted = pl.LazyFrame(shards, schema={"domain": pl.String, "shard": pl.Int32}, orient="row")
     rows = (
         pl.scan_parquet(list(token_files))
-        .filter((pl.col("tokenizer") == TOKENIZER) & (pl.col("split") == "train"))
+        .filter((pl.col("tokenizer") == TOKENIZER) & (pl.col("split") == "train") & (starts_entry() == 1))
         .join(wanted, on=["domain", "shard"], how="semi")
         .select(
             "domain",

@@ -18,11 +18,17 @@ from midmix.mixer.plan.models import ITEM_BYTES, Domain, Shard, SourceTokens, To
 TOKENIZER = "main"
 
 
+def starts_entry() -> pl.Expr:
+    """Of a row of TOKENS, 1 where its document starts an entry of the shard's index: all but the rest of a group."""
+    return (pl.col("entry_offset") == pl.col("offset")).fill_null(True).cast(pl.Int64)
+
+
 def read_shards(
     token_files: tuple[Path, ...], manifest: Manifest, folder: Path, tokenizer: Tokenizer
 ) -> dict[tuple[str, str], tuple[Shard, ...]]:
     """Shards by (domain, split), in order, each checked: TOKENS must say what the sizes of `.bin` and `.idx` say.
 
+    Documents that the step tokenize joined count as one, as their shard's index has them.
     The first of each domain and split is opened: one step made them all, with one tokenizer. Raises InputError where
     they do not agree, or where the token ids cannot be those of `tokenizer`.
     """
@@ -31,7 +37,7 @@ def read_shards(
         pl.scan_parquet(list(token_files))
         .filter(pl.col("tokenizer") == TOKENIZER)
         .group_by("domain", "split", "shard")
-        .agg(pl.col("num_tokens").cast(pl.Int64).sum().alias("tokens"), pl.len().cast(pl.Int64).alias("documents"))
+        .agg(pl.col("num_tokens").cast(pl.Int64).sum().alias("tokens"), starts_entry().sum().alias("documents"))
         .sort("domain", "split", "shard")
         .collect(engine="streaming")
     )

@@ -9,6 +9,7 @@ sources:                              # new ones go at the end; nothing old is r
   repos:  {path: "data/code/", kind: code, text_column: content}
   proofs: {path: "data/math/*.jsonl.zst", kind: math}
   # chats: {path: "data/chat.parquet", kind: reasoning, messages: messages, teacher: some-model}
+  # code:  {path: "data/stack/", kind: code, group: repo_name, group_order: path}   # one document a repository
   # qa:    {path: "data/qa.jsonl", kind: reasoning, template: "{question}\\n\\n{answer}"}
 
 survivor: [proofs, repos, crawl]      # who keeps a document that several hold

@@ -94,7 +94,7 @@ CURATE = (
     Step(
         "tokenize", "midmix.curation.tokenize.step",
         (t.SOURCES, t.PARTS, t.DOCUMENTS, t.SCORES, t.LABELS, t.CURATED), (t.TOKEN_PARTS, t.TOKENS),
-        "token ids, then shards per domain and split in a seeded permutation",
+        "token ids, then shards per domain and split in a seeded permutation, documents of a group joined",
     ),
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 from midmix.status import status_lines
 
@@ -85,6 +86,10 @@ def test_killed_in_three_steps_and_resumed(
     corpus: Path, write_config: WriteConfig, tmp_path: Path, steps: tuple[str, ...]
 ) -> None:
     config = write_config(corpus, "crash.yaml", ("crawl", "proofs", "repos"), mixture=None, proxy=None)
+    values = yaml.safe_load(config.read_text())
+    of_metadata = {"group": "metadata->>'$.metadata.wheel'", "group_order": "metadata->>'$.metadata.path'"}
+    values["sources"]["repos"] |= of_metadata
+    config.write_text(yaml.safe_dump(values, sort_keys=False))
     out = tmp_path / "killed"
     for step in steps:
         assert f"running: {step}," in kill_in(step, config, out)

@@ -76,6 +76,7 @@ class Config(Section):
     leaks: Leaks = Leaks()
     tokenizers: dict[Literal["main", "proxy"], str] = {}
     fim: dict[Literal["main", "proxy"], FillInMiddle] = {}
+    separators: dict[Literal["main", "proxy"], str] = {}
     heldout_fraction: float = Field(default=0.02, gt=0, lt=0.5)
     shard_tokens: int = Field(default=100_000_000, ge=1)
     checkpoint: str | None = None
@@ -126,6 +127,10 @@ class Config(Section):
         clash = set(self.domains) & set(self.sources)
         if clash:
             raise ValueError(f"domains: {sorted(clash)[0]!r} is a source; what no domain takes is its source's domain")
+        if self.separators and all(source.group is None for source in self.sources.values()):
+            raise ValueError(
+                "separators: stand between documents of a group, and no source has a 'group'; add it there"
+            )
         self._refuse_shared_names()
         check_chain(self.stages, self.earlier, self.length_buckets)
         domains = (*self.domains, *self.sources)

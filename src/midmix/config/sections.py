@@ -19,7 +19,8 @@ DEFAULT_EDITS: tuple[Edit, ...] = tuple(edit for edit in get_args(Edit) if not e
 class Source(Section):
     """Where text comes from: parquet or jsonl(.gz, .zst) files, local or behind an fsspec URL.
 
-    A `forgotten` one is read no more: its name stays for what was trained with it before.
+    Documents of one `group` are one training document, in order of `group_order`: a column of the source, or SQL over
+    the columns of `documents`. A `forgotten` one is read no more: its name stays for what was trained with it before.
     """
 
     path: str
@@ -33,6 +34,8 @@ class Source(Section):
     url_column: str = "url"
     messages: str | None = None
     template: str | None = None
+    group: str | None = Field(default=None, min_length=1)
+    group_order: str | None = Field(default=None, min_length=1)
     forgotten: bool = False
     dedup: SourceDedup = SourceDedup()
 
@@ -45,6 +48,14 @@ class Source(Section):
     def _one_form(self) -> Source:
         if self.messages and self.template:
             raise ValueError("has both 'messages' and 'template'; keep the one that holds the text")
+        return self
+
+    @model_validator(mode="after")
+    def _order_of_groups(self) -> Source:
+        if self.group_order is not None and self.group is None:
+            raise ValueError(
+                "has 'group_order' and no 'group'; name the column that says which documents belong together"
+            )
         return self
 
 

@@ -36,7 +36,8 @@ TOKEN_PARTS = Table(
 
 TOKENS = Table(
     "tokens",
-    "Where each kept document's tokens lie: shards hold one domain and split in a seeded permutation.",
+    "Where each kept document's tokens lie: shards hold one domain and split in a seeded permutation. Documents of a group "
+    "lie together, in its order, as one entry of the shard's index.",
     ("tokenizer", "domain", "split", "shard", "offset"),
     (
         Column("tokenizer", pa.string(), "name in the config"),
@@ -44,8 +45,12 @@ TOKENS = Table(
         Column("split", pa.string(), "train or heldout; heldout is never trained on"),
         Column("shard", pa.int32(), "shard of the domain and split, from 0"),
         Column("offset", pa.int64(), "first token in the shard"),
-        Column("num_tokens", pa.int32(), "tokens, end-of-text included"),
+        Column("num_tokens", pa.int32(), "tokens, end-of-text or separator included"),
         Column("num_bytes", pa.int64(), "bytes of the text"),
         doc_column(),
+        Column(
+            "entry_offset", pa.int64(), "of documents joined: first token of their entry in the shard", nullable=True
+        ),
+        Column("entry_tokens", pa.int32(), "tokens of that entry; both NULL where a document is one", nullable=True),
     ),
 )

@@ -19,7 +19,7 @@ class Files:
     """Token files of parts, in memory."""
 
     def __init__(self, tokens: dict[int, npt.NDArray[np.uint16]]) -> None:
-        self.tokens, self.dtype = tokens, np.dtype("<u2")
+        self.tokens, self.dtype, self.separator = tokens, np.dtype("<u2"), None
 
     def of_part(self, part: int) -> npt.NDArray[np.uint16]:
         return self.tokens[part]

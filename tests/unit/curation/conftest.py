@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +58,8 @@ class Part:
     kinds: Mapping[int, str] = field(default_factory=dict)
     quality: Mapping[int, float] = field(default_factory=dict)
     spans: Sequence[tuple[int, int, int, str, str | None]] = ()
+    metadata: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    urls: Mapping[int, str] = field(default_factory=dict)
 
 
 class Inline:
@@ -116,11 +119,13 @@ def _filled(columns: Sequence[str], schema: pa.Schema, values: Mapping[str, Any]
     return zero | {c: v for c, v in {**CLEAR, **values}.items() if c in columns}
 
 
-def _document(part: int, row: int, text: str) -> dict[str, Any]:
+def _document(number: int, row: int, part: Part) -> dict[str, Any]:
+    text = part.texts[row]
     data = text.encode()
     content_hash = hashlib.blake2b(data, digest_size=16).digest()
-    known = {"doc": doc_key(part, row), "content_hash": content_hash, "num_bytes": len(data), "num_chars": len(text)}
-    return known | {"user_id": None, "url": None, "metadata": None}
+    known = {"doc": doc_key(number, row), "content_hash": content_hash, "num_bytes": len(data), "num_chars": len(text)}
+    metadata = json.dumps(part.metadata[row]) if row in part.metadata else None
+    return known | {"user_id": None, "url": part.urls.get(row), "metadata": metadata}
 
 
 def _write_parts(folder: Path, parts: Mapping[int, Part], order: Sequence[str]) -> None:
@@ -166,7 +171,7 @@ def _write_columns(folder: Path, parts: Mapping[int, Part]) -> None:
 def make_run(tmp_path: Path) -> Callable[..., Made]:
     """Makes the run. Keys are `part:row`; `pairs` are (doc, earlier, relation, Jaccard[, containment]), `semantic`
     (doc, earlier, cosine), `leaks` (doc, set, other columns of CONTAMINATION), `items` (set, item, split), `dedup_of` is
-    the section `dedup` of each source."""
+    the section `dedup` of each source, `grouped` its `group` and `group_order`."""
 
     def make(
         parts: Mapping[int, Part],
@@ -178,6 +183,7 @@ def make_run(tmp_path: Path) -> Callable[..., Made]:
         items: Sequence[tuple[str, int, str]] = (),
         dedup_of: Mapping[str, Mapping[str, Any]] | None = None,
         config_leaks: Mapping[str, Any] | None = None,
+        grouped: Mapping[str, Mapping[str, str]] | None = None,
         name: str = "run",
         **config: Any,
     ) -> Made:
@@ -186,6 +192,7 @@ def make_run(tmp_path: Path) -> Callable[..., Made]:
         folder.mkdir(parents=True)
         declared = {
             source: {"path": f"{source}-*.parquet", "kind": kind, "dedup": (dedup_of or {}).get(source, {})}
+            | dict((grouped or {}).get(source, {}))
             for source, kind in sources.items()
         }
         parsed = parse_config({"sources": declared, "leaks": dict(config_leaks or {}), **config}, base=base)
@@ -197,7 +204,7 @@ def make_run(tmp_path: Path) -> Callable[..., Made]:
             folder, SOURCES, [write_table(folder, SOURCES, pa.Table.from_pylist(rows, SOURCES.schema()), stem="s")]
         )
         _write_parts(folder, parts, list(sources))
-        documents = {n: [_document(n, row, text) for row, text in enumerate(p.texts)] for n, p in parts.items()}
+        documents = {n: [_document(n, row, p) for row in range(len(p.texts))] for n, p in parts.items()}
         _publish(folder, DOCUMENTS, _per_part(folder, DOCUMENTS, documents))
         _write_columns(folder, parts)
         fields = ("start_byte", "end_byte", "reason", "replacement")

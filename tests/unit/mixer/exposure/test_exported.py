@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from midmix.mixer.exposure.exported import Exported
+from midmix.mixer.exposure.layout import end_to_end
 from midmix.mixer.plan.manifest import Plan
-from midmix.mixer.simplex import I64
 
 # Documents by shard: web 3 and 1, both small; code one large shard.
 LENGTHS = {("code", 0): [900], ("web", 0): [41], ("web", 1): [10, 20, 11], ("web", 2): [41]}
@@ -24,15 +24,12 @@ def exported(make_plan: Callable[..., Plan]) -> Exported:
     domains = (plan.domain("code"), web.model_copy(update={"shards": shards, "documents": 5}))
     fields = {name: getattr(plan, name) for name in Plan.model_fields} | {"domains": domains}
 
-    def lengths(place: tuple[str, int]) -> I64:
-        return np.array(LENGTHS[place])
-
-    return Exported(Plan(**fields), lengths)
+    return Exported(Plan(**fields), lambda place: end_to_end(np.array(LENGTHS[place])))
 
 
-def test_lengths_are_those_of_the_shards_in_turn(exported: Exported) -> None:
-    assert exported.lengths(("web", 0)).tolist() == [41, 10, 20, 11, 41]
-    assert exported.lengths(("code", 0)).tolist() == [900]
+def test_documents_are_those_of_the_shards_in_turn(exported: Exported) -> None:
+    assert exported.layout(("web", 0)).lengths.tolist() == [41, 10, 20, 11, 41]
+    assert exported.layout(("code", 0)).lengths.tolist() == [900]
 
 
 def test_held_documents_keep_their_place(exported: Exported) -> None:

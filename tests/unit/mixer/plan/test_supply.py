@@ -13,8 +13,10 @@ import pytest
 from midmix.artifact import Attachment, Manifest, sha256_of
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.design.supply import Supply
+from midmix.mixer.plan.buckets import bucket_lengths, count_buckets
 from midmix.mixer.plan.indexed import Index, last_token, read_index
 from midmix.mixer.plan.models import Tokenizer
+from midmix.mixer.plan.pool import make_buckets
 from midmix.mixer.plan.supply import make_domains, read_shards
 from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.plan.tokenizer import identify
@@ -79,7 +81,10 @@ def tokens_table(folder: Path, lengths: list[int]) -> tuple[Path, Manifest]:
         "domain": ["math"] * len(lengths) + ["math"],
         "split": ["train"] * (len(lengths) + 1),
         "shard": pl.Series([0] * (len(lengths) + 1), dtype=pl.Int32),
+        "offset": pl.Series([*np.cumsum([0, *lengths[:-1]]).tolist(), 0], dtype=pl.Int64),
         "num_tokens": pl.Series([*lengths, 99], dtype=pl.Int32),
+        "entry_offset": pl.Series([None] * (len(lengths) + 1), dtype=pl.Int64),
+        "entry_tokens": pl.Series([None] * (len(lengths) + 1), dtype=pl.Int32),
     }
     pl.DataFrame(rows).write_parquet(folder / "t.parquet")
     attached = tuple(
@@ -95,6 +100,21 @@ def test_shards_carry_counts_and_hashes(tmp_path: Path) -> None:
     (shard,) = read_shards((path,), manifest, tmp_path, tokenizer())["math", "train"]
     assert (shard.index, shard.tokens, shard.documents, shard.bin.bytes) == (0, 12, 3, 24)
     assert shard.bin.sha256 == sha256_of(bin_path)
+
+
+def test_joined_documents_are_one_of_their_shard(tmp_path: Path) -> None:
+    write_pair(tmp_path, [3, 9])
+    path, manifest = tokens_table(tmp_path, [3, 2, 7])
+    rows = pl.read_parquet(path)
+    joined = {"entry_offset": [None, 3, 3, None], "entry_tokens": [None, 9, 9, None]}
+    rows.with_columns(
+        **{name: pl.Series(values, dtype=rows[name].dtype) for name, values in joined.items()}
+    ).write_parquet(path)
+    (shard,) = read_shards((path,), manifest, tmp_path, tokenizer())["math", "train"]
+    assert (shard.tokens, shard.documents) == (12, 2)
+    buckets = make_buckets({"short": 0, "middle": 4, "long": 9})
+    assert count_buckets((path,), buckets) == {("math", 0): [(0, 1, 3), (2, 1, 9)]}
+    assert count_buckets((path,), buckets)["math", 0] == bucket_lengths(np.array([3, 9]), buckets)
 
 
 def test_table_and_index_that_disagree_are_refused(tmp_path: Path) -> None:

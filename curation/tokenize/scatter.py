@@ -17,14 +17,18 @@ from midmix.config import Config
 from midmix.curation.decide.judged import JudgedParts
 from midmix.curation.decide.sql import judged_schema
 from midmix.curation.tokenize.domains import Domain, DomainAssigner, check_name, parse_domains
+from midmix.curation.tokenize.entries import Entries
 from midmix.curation.tokenize.exchange import RECORD, Exchange
+from midmix.curation.tokenize.grouping import Groups, split_hashes
 from midmix.curation.tokenize.shuffle import draw, is_heldout
 from midmix.errors import StepError
 from midmix.tables import CURATED, PARTS, TOKEN_PARTS
 from midmix.task import Task
 
+_TOKENS = ["doc", "offset", "num_tokens"]
 
-class Group(NamedTuple):
+
+class Series(NamedTuple):
     """What shares shards."""
 
     tokenizer: str
@@ -34,32 +38,48 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True)
 class Kept:
-    """Kept documents of one part: names of their domains, whether they are held out, and their place."""
+    """Kept documents of one part: names of their domains and splits, both draws of each, and whether it is of a group.
 
+    `ties` are the draws for the split; `group_orders`, by which a group is ordered, are None where the source has none.
+    """
+
+    part: int
     curated: pa.Table
     domains: npt.NDArray[np.object_]
-    heldout: npt.NDArray[np.bool_]
+    splits: npt.NDArray[np.object_]
+    ties: npt.NDArray[np.uint64]
     places: npt.NDArray[np.uint64]
+    grouped: npt.NDArray[np.bool_]
+    group_orders: pa.ChunkedArray | None
 
 
-def scatter(task: Task, exchange: Exchange) -> list[Group]:
-    """Put a record of every kept document and tokenizer into the exchange; returns the groups, sorted."""
+def scatter(task: Task, exchange: Exchange) -> list[Series]:
+    """Put a record of every kept document and tokenizer into the exchange; returns the series, sorted."""
     curated, token_parts = (load_manifest(task.folder, t.name) for t in (CURATED, TOKEN_PARTS))
     config: Config = task.extra
     domains = parse_domains(config.domains, judged_schema(config))
     ranks = _part_ranks(task.folder)
-    groups: set[Group] = set()
+    series: set[Series] = set()
+    entries = Entries(exchange.folder, list(task.settings["tokenizers"]), task.memory_bytes)
+    groups = Groups(task.folder, config)
     judged = JudgedParts(task.folder, config, memory_bytes=task.memory_bytes, scratch=task.scratch)
     with judged, DomainAssigner(domains) as assigner:
         for part in sorted({f.part for f in curated.files if f.part is not None and f.rows}):
             documents = _read(curated, task.folder, part, ["doc", "source", "content_hash", "num_bytes"])
             names = _domain_names(judged, assigner, domains, part, documents)
-            split_draws, places = draw(documents.column("content_hash"), task.seed)
-            kept = Kept(documents, names, is_heldout(split_draws, task.settings["heldout_fraction"]), places)
-            for tokenizer in task.settings["tokenizers"]:
-                tokens = _read(token_parts, task.folder, part, ["doc", "offset", "num_tokens"], tokenizer)
-                groups |= _add(exchange, tokenizer, kept, _records(part, tokenizer, kept, tokens, ranks[part]))
-    return sorted(groups)
+            kept = _kept(task, part, documents, names, groups)
+            by_tokenizer = [
+                _records(kept, name, _read(token_parts, task.folder, part, _TOKENS, name), ranks[part])
+                for name in task.settings["tokenizers"]
+            ]
+            for tokenizer, records in zip(task.settings["tokenizers"], by_tokenizer, strict=True):
+                series |= _add_alone(exchange, tokenizer, kept, records)
+            _add_grouped(entries, kept, by_tokenizer)
+    groups.refuse_none()
+    for tokenizer, domain, split, records in entries.records(task.settings["shard_tokens"]):
+        exchange.add(Series(tokenizer, domain, split), records)
+        series.add(Series(tokenizer, domain, split))
+    return sorted(series)
 
 
 def _part_ranks(folder: Path) -> dict[int, int]:
@@ -96,25 +116,54 @@ def _domain_names(
     return np.asarray(names[assigner.assign(found)], object)
 
 
-def _records(part: int, tokenizer: str, kept: Kept, tokens: pa.Table, part_rank: int) -> npt.NDArray[np.void]:
+def _kept(task: Task, part: int, curated: pa.Table, domains: npt.NDArray[np.object_], groups: Groups) -> Kept:
+    for domain in sorted(set(domains.tolist())):
+        check_name(domain)
+    hashes = curated.column("content_hash").combine_chunks()
+    grouped, group_orders = np.zeros(len(domains), np.bool_), None
+    found = groups.of_part(part, curated)
+    if found is not None:
+        hashes = split_hashes(curated.column("source")[0].as_py(), found.column("group"), hashes)
+        grouped = found.column("group").is_valid().to_numpy()
+        group_orders = found.column("group_order")
+    ties, places = draw(hashes, task.seed)
+    splits = np.where(is_heldout(ties, task.settings["heldout_fraction"]), "heldout", "train").astype(object)
+    return Kept(part, curated, domains, splits, ties, places, grouped, group_orders)
+
+
+def _records(kept: Kept, tokenizer: str, tokens: pa.Table, part_rank: int) -> npt.NDArray[np.void]:
     doc = kept.curated.column("doc").to_numpy()
     if not np.array_equal(tokens.column("doc").to_numpy(), doc):
-        raise StepError(f"part {part}: tokens of {tokenizer!r} are of other documents; run 'tokenize' with --rerun")
-    records = np.empty(len(doc), RECORD)
-    records["doc"], records["place"], records["part_rank"] = doc, kept.places, part_rank
+        raise StepError(
+            f"part {kept.part}: tokens of {tokenizer!r} are of other documents; run 'tokenize' with --rerun"
+        )
+    records = np.zeros(len(doc), RECORD)
+    records["doc"], records["place"], records["tie"], records["part_rank"] = doc, kept.places, kept.ties, part_rank
     records["num_bytes"] = kept.curated.column("num_bytes").to_numpy()
     records["offset"] = tokens.column("offset").to_numpy()
     records["num_tokens"] = tokens.column("num_tokens").to_numpy()
     return records
 
 
-def _add(exchange: Exchange, tokenizer: str, kept: Kept, records: npt.NDArray[np.void]) -> set[Group]:
+def _add_alone(exchange: Exchange, tokenizer: str, kept: Kept, records: npt.NDArray[np.void]) -> set[Series]:
     added = set()
     for domain in sorted(set(kept.domains.tolist())):
-        check_name(domain)
-        for split, chosen in (("heldout", kept.heldout), ("train", ~kept.heldout)):
-            mine = chosen & (kept.domains == domain)
+        for split in ("heldout", "train"):
+            mine = (kept.splits == split) & (kept.domains == domain) & ~kept.grouped
             if mine.any():
-                exchange.add(Group(tokenizer, domain, split), records[mine])
-                added.add(Group(tokenizer, domain, split))
+                exchange.add(Series(tokenizer, domain, split), records[mine])
+                added.add(Series(tokenizer, domain, split))
     return added
+
+
+def _add_grouped(entries: Entries, kept: Kept, by_tokenizer: Sequence[npt.NDArray[np.void]]) -> None:
+    """Hand the documents of groups on, to be put in order with those of other parts."""
+    if kept.group_orders is None or not kept.grouped.any():
+        return
+    first = by_tokenizer[0][kept.grouped]
+    columns = {name: pa.array(first[name]) for name in ("place", "tie", "doc", "num_bytes", "part_rank")}
+    columns["group_order"] = kept.group_orders.filter(pa.array(kept.grouped))
+    for index, records in enumerate(by_tokenizer):
+        columns |= {f"{name}_{index}": pa.array(records[name][kept.grouped]) for name in ("offset", "num_tokens")}
+    names = list(zip(kept.domains[kept.grouped].tolist(), kept.splits[kept.grouped].tolist(), strict=True))
+    entries.add(kept.part, names, pa.table(columns))
