@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 from token_run import write_tokens
 
 from midmix.artifact import load_manifest
@@ -33,6 +34,26 @@ def test_shards_are_counted_from_the_table(tmp_path: Path) -> None:
     by_domain = {name: sorted(zip(*map(list, found), strict=True)) for name, found in left.items()}
     assert by_domain == {"code": [(2, 1), (3, 1), (5, 1), (6, 1)], "web": [(5, 1)]}
     assert count_in_tokens(files, [], 8) == ({}, {})
+
+
+def test_files_of_a_group_count_as_the_document_that_they_make(tmp_path: Path) -> None:
+    # The second and third document of before as one of 16 tokens, cut at 8 and at 16.
+    rows = [(0, 5, None), (5, 6, (5, 16)), (11, 10, (5, 16)), (21, 3, None)]
+    table = {
+        "domain": ["code"] * 4,
+        "shard": [0] * 4,
+        "tokenizer": ["main"] * 4,
+        "split": ["train"] * 4,
+        "offset": [offset for offset, _, _ in rows],
+        "num_tokens": [tokens for _, tokens, _ in rows],
+        "entry_offset": [entry[0] if entry else None for *_, entry in rows],
+        "entry_tokens": [entry[1] if entry else None for *_, entry in rows],
+    }
+    schema = {"shard": pl.Int32, "num_tokens": pl.Int32, "entry_offset": pl.Int64, "entry_tokens": pl.Int32}
+    pl.DataFrame(table, schema_overrides=schema).write_parquet(tmp_path / "tokens.parquet")
+    cuts, left = count_in_tokens([tmp_path / "tokens.parquet"], [("code", 0)], 8)
+    assert cuts["code"] == count_cuts(np.array([5, 16, 3]), 8)
+    assert sorted(left["code"][0].tolist()) == [0, 3, 5]
 
 
 def test_a_line_says_what_each_stage_loses_and_what_the_other_method_would() -> None:
