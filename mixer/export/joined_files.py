@@ -12,19 +12,18 @@ import numpy as np
 from midmix.artifact import sha256_of
 from midmix.megatron_index import write_index
 from midmix.mixer.plan.indexed import read_lengths
-from midmix.mixer.plan.joined import Joint, find_joints, join
+from midmix.mixer.plan.joined import Joint, join
 from midmix.mixer.plan.manifest import Plan
 
 
 @contextmanager
 def joined_files(
-    plan: Plan, token_files: Mapping[str, Path], folder: Path
+    plan: Plan, joints: tuple[Joint, ...], token_files: Mapping[str, Path], folder: Path
 ) -> Iterator[tuple[Plan, Mapping[str, Path]]]:
-    """The plan with its small shards joined, and its token files by name, those of the joints in `folder`.
+    """The plan with its `joints` for shards, and its token files by name, those of the joints in `folder`.
 
     The folder is gone at the end; with nothing to join it is not made.
     """
-    joints = find_joints(plan)
     made: dict[str, Path] = {}
     try:
         for joint in joints:

@@ -24,6 +24,7 @@ from midmix.mixer.export.nanotron import NANOTRON
 from midmix.mixer.export.olmo_core import OLMO_CORE
 from midmix.mixer.export.readback import check
 from midmix.mixer.export.torchtitan import TORCHTITAN
+from midmix.mixer.plan.joined import find_joints, join
 from midmix.mixer.plan.manifest import Plan, parse_plan
 from midmix.mixer.plan.step import PLAN_FILE
 from midmix.progress import counted
@@ -64,11 +65,17 @@ def export_plan(
         check_replaceable(folder)
     attached = (*load_manifest(run_folder, TOKENS.name).attached, *load_manifest(run_folder, PLAN.name).attached)
     token_files = locate_token_files(plan, attached, run_folder)
-    with joined_files(plan, token_files, destination / f".joined-{os.getpid()}") as (joined, files):
-        exports = {
-            name: make_export(name, joined, str(folder.resolve()) if absolute else "")
-            for name, folder in folders.items()
+
+    def exports_of(plan: Plan) -> dict[str, Export]:
+        return {
+            name: make_export(name, plan, str(folder.resolve()) if absolute else "") for name, folder in folders.items()
         }
+
+    joints = find_joints(plan)
+    exports = exports_of(join(plan, joints))  # what cannot be exported is refused here, before a file is written
+    with joined_files(plan, joints, token_files, destination / f".joined-{os.getpid()}") as (joined, files):
+        if joints:
+            exports = exports_of(joined)  # with the hashes of their files
         written = {}
         for name, folder in folders.items():
             scratch = folder.with_name(f".{folder.name}-{os.getpid()}")

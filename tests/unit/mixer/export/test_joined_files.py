@@ -11,6 +11,7 @@ import pytest
 from midmix.artifact import sha256_of
 from midmix.mixer.export.joined_files import joined_files
 from midmix.mixer.plan.indexed import read_index, read_lengths
+from midmix.mixer.plan.joined import find_joints
 from midmix.mixer.plan.manifest import Plan
 
 TokenFilesOf = Callable[[Plan], dict[str, Path]]
@@ -18,7 +19,7 @@ TokenFilesOf = Callable[[Plan], dict[str, Path]]
 
 def test_a_joint_holds_its_shards_end_to_end(plan: Plan, token_files: TokenFilesOf, tmp_path: Path) -> None:
     files = token_files(plan)  # token k of shard n is 100 n + k: math 17 and 8, web 81 and 41
-    with joined_files(plan, files, tmp_path / "joined") as (joined, found):
+    with joined_files(plan, find_joints(plan), files, tmp_path / "joined") as (joined, found):
         (shard,) = joined.domain("math").shards
         path = found[shard.bin.name]
         assert np.fromfile(path, "<u2").tolist() == [*range(17), *range(100, 108)]
@@ -32,7 +33,10 @@ def test_a_joint_holds_its_shards_end_to_end(plan: Plan, token_files: TokenFiles
 
 
 def test_nothing_is_left_of_an_export_that_fails(plan: Plan, token_files: TokenFilesOf, tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="full"), joined_files(plan, token_files(plan), tmp_path / "joined"):
+    with (
+        pytest.raises(OSError, match="full"),
+        joined_files(plan, find_joints(plan), token_files(plan), tmp_path / "joined"),
+    ):
         raise OSError("full")
     assert not (tmp_path / "joined").exists()
 
@@ -42,6 +46,6 @@ def test_where_nothing_is_small_the_plan_is_as_it_is(
 ) -> None:
     plan = make_plan({"web": [801, 801]}, {"web": 1_000_000}, tokens=80)
     files = token_files(plan)
-    with joined_files(plan, files, tmp_path / "joined") as (joined, found):
+    with joined_files(plan, find_joints(plan), files, tmp_path / "joined") as (joined, found):
         assert joined is plan and found == files
         assert not (tmp_path / "joined").exists()
