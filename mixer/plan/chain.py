@@ -273,11 +273,16 @@ def _by_room(total: int, caps: list[int]) -> list[int]:
 def _share_out(
     request: Request, cells: Sequence[Cell], budget: int, units: list[int], caps: list[int], of: str
 ) -> list[int]:
+    needs = f"{request.setting}: the plan needs {budget:,} sequences of {request.sequence_length:,} tokens{of}, but"
+    if budget and not cells:
+        names = ", ".join(name for name, unit in request.units.items() if unit)
+        raise ConfigError(
+            f"{needs} no domain with a weight ({names}) has a document{of}. Ask for other lengths or weights, or add sources."
+        )
     if sum(caps) < budget:
         limits = ", ".join(f"{domain} {cap:,}" for (domain, _), cap in zip(cells, caps, strict=True))
         raise ConfigError(
-            f"{request.setting}: the plan needs {budget:,} sequences of {request.sequence_length:,} tokens{of}, but the "
-            f"domains with a weight give {sum(caps):,} at the epochs allowed over all stages ({limits}): "
+            f"{needs} the domains with a weight give {sum(caps):,} at the epochs allowed over all stages ({limits}): "
             f"{budget - sum(caps):,} are missing. Lower {request.setting} to "
             f"{(request.sequences - budget + sum(caps)) * request.sequence_length:,}, raise mixture.max_epochs, "
             f"or add sources."
