@@ -26,15 +26,10 @@ def _leaves(row_tokens: int) -> int:
 
 def count_rows(lengths: I64, row_tokens: int) -> int:
     """Rows that `pack` makes of documents of `lengths` tokens, int64[documents]."""
-    counts = np.bincount(lengths % row_tokens, minlength=row_tokens)
-    return int((lengths // row_tokens).sum()) + rows_of_counts(counts)
+    from midmix.mixer.plan.best_fit_kernels import count  # numba, 100 MiB that only packing needs
 
-
-def rows_of_counts(counts: I64) -> int:
-    """Rows of len(counts) tokens for counts[n] runs of n tokens each, int64[row_tokens]; counts[0] is not looked at."""
-    from midmix.mixer.plan.best_fit_kernels import count  # numba, 56 MiB that only packing needs
-
-    return int(count(counts.astype(np.int64), _leaves(len(counts))))
+    counts = np.bincount(lengths % row_tokens, minlength=row_tokens)  # what is left over
+    return int((lengths // row_tokens).sum() + count(counts.astype(np.int64), _leaves(row_tokens)))
 
 
 def pack(lengths: I64, row_tokens: int, generator: np.random.Generator) -> I64:

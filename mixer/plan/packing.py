@@ -11,11 +11,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from midmix.mixer.plan.best_fit import rows_of_counts
 from midmix.mixer.plan.chain import of_piece
 from midmix.mixer.plan.draft import Draft
 from midmix.mixer.plan.models import Stage
-from midmix.mixer.plan.pool import Piece
 from midmix.mixer.plan.supply import TOKENIZER, starts_entry
 from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.simplex import I64
@@ -58,48 +56,31 @@ def count_cuts(lengths: I64, sequence_length: int) -> Cuts:
 
 def count_in_tokens(
     token_files: Sequence[Path], shards: Sequence[tuple[str, int]], sequence_length: int
-) -> tuple[dict[str, Cuts], dict[str, tuple[I64, I64]]]:
-    """The same sums by domain over whole shards (domain and number), from TOKENS; and how many documents leave how much.
-
-    The latter is, by domain, what is left of documents by whole sequences, and how many leave that: int64[n] each.
-    """
+) -> dict[str, Cuts]:
+    """The same sums by domain over whole shards (domain and number), from TOKENS."""
     if not shards:
-        return {}, {}
+        return {}
     # files of a group are one document, which its first row has the place and the tokens of
     size, start = pl.coalesce("entry_tokens", "num_tokens").cast(pl.Int64), pl.col("offset")
     after = start + size - (start // sequence_length + 1) * sequence_length
-    over = size - sequence_length
     wanted = pl.LazyFrame(shards, schema={"domain": pl.String, "shard": pl.Int32}, orient="row")
-    rows = (
+    sums = (
         pl.scan_parquet(list(token_files))
         .filter((pl.col("tokenizer") == TOKENIZER) & (pl.col("split") == "train") & (starts_entry() == 1))
         .join(wanted, on=["domain", "shard"], how="semi")
-        .select(
-            "domain",
-            tokens=size,
-            after=after.clip(0),
-            over=over.clip(0),
-            left=size % sequence_length,
+        .select("domain", tokens=size, after=after.clip(0), over=(size - sequence_length).clip(0))
+        .group_by("domain")
+        .agg(
+            documents=pl.len().cast(pl.Int64),
+            tokens=pl.col("tokens").sum(),
+            long_documents=(pl.col("over") > 0).sum().cast(pl.Int64),
+            tokens_after_best_fit=pl.col("over").sum(),
+            cut=(pl.col("after") > 0).sum().cast(pl.Int64),
+            tokens_after_cut=pl.col("after").sum(),
+            long_cut=((pl.col("after") > 0) & (pl.col("over") > 0)).sum().cast(pl.Int64),
         )
     )
-    sums = rows.group_by("domain").agg(
-        documents=pl.len().cast(pl.Int64),
-        tokens=pl.col("tokens").sum(),
-        long_documents=(pl.col("over") > 0).sum().cast(pl.Int64),
-        tokens_after_best_fit=pl.col("over").sum(),
-        cut=(pl.col("after") > 0).sum().cast(pl.Int64),
-        tokens_after_cut=pl.col("after").sum(),
-        long_cut=((pl.col("after") > 0) & (pl.col("over") > 0)).sum().cast(pl.Int64),
-    )
-    left = rows.group_by("domain", "left").len()
-    found, remainders = pl.collect_all([sums, left], engine="streaming")
-    return (
-        {row.pop("domain"): Cuts(**row) for row in found.to_dicts()},
-        {
-            group["domain"][0]: (group["left"].to_numpy(), group["len"].to_numpy().astype(np.int64))
-            for group in remainders.partition_by("domain")
-        },
-    )
+    return {row.pop("domain"): Cuts(**row) for row in sums.collect(engine="streaming").to_dicts()}
 
 
 def measure_packing(draft: Draft, tokens: TokenShards, token_files: Sequence[Path]) -> list[dict[str, Any]]:
@@ -125,31 +106,24 @@ def _of_stage(stage: Stage, draft: Draft, tokens: TokenShards, token_files: Sequ
         for piece in pieces
         if piece.whole
     ]
-    cuts, remainders = count_in_tokens(token_files, whole, length)
+    cuts = count_in_tokens(token_files, whole, length)
     rows: list[dict[str, Any]] = []
     for domain, pieces in drawn.items():
-        found, counts = cuts.get(domain, Cuts()), np.zeros(length, np.int64)
-        places, many = remainders.get(domain, (np.zeros(0, np.int64),) * 2)
-        counts[places] += many
+        found = cuts.get(domain, Cuts())
         for piece in pieces:
             if not piece.whole or domain in tokens.given:
-                lengths = of_piece(piece, tokens.lengths(domain, piece.shard))
-                found += count_cuts(lengths, length)
-                counts += np.bincount(lengths % length, minlength=length)
-        rows += _rows(stage, domain, found, _padding(pieces, found, counts))
+                found += count_cuts(of_piece(piece, tokens.lengths(domain, piece.shard)), length)
+        packed = stage.packing.method == BEST_FIT
+        padding = sum(piece.file_tokens - piece.tokens for piece in pieces) if packed else None
+        rows += _rows(stage, domain, found, padding)
     return rows
 
 
-def _padding(pieces: Sequence[Piece], cuts: Cuts, counts: I64) -> int:
-    """Tokens that fill up rows: of packed pieces, or of all documents were they packed as one."""
-    if pieces[0].rows is not None:
-        return sum(piece.file_tokens - piece.tokens for piece in pieces)
-    left = int((counts * np.arange(len(counts))).sum())
-    return rows_of_counts(counts) * len(counts) - left
+def _rows(stage: Stage, domain: str, cuts: Cuts, padding: int | None) -> list[dict[str, Any]]:
+    """Both methods' rows. Best-fit cuts the documents that are longer than a sequence, and no other.
 
-
-def _rows(stage: Stage, domain: str, cuts: Cuts, padding: int) -> list[dict[str, Any]]:
-    """Both methods' rows. Best-fit cuts the documents that are longer than a sequence, and no other."""
+    Its `padding` is known of rows that are packed alone: packing for the figure would take a compiler's memory, 100 MiB.
+    """
     common = {"stage": stage.id, "domain": domain, "documents": cuts.documents, "tokens": cuts.tokens}
     chunks = {
         "documents_cut": cuts.cut,
@@ -175,17 +149,17 @@ def packing_lines(rows: Iterable[Mapping[str, Any]]) -> list[str]:
     methods: dict[tuple[str, bool], str] = {}
     for row in rows:
         counts = sums.setdefault(row["stage"], {True: Counter(), False: Counter()})[row["planned"]]
-        counts.update({name: int(value) for name, value in row.items() if name in COUNTS})
+        counts.update({name: int(row[name] or 0) for name in COUNTS})
         methods[row["stage"], row["planned"]] = row["method"]
     lines = []
     for stage, by_plan in sums.items():
         cut, fitting, after, padding = _shares(by_plan[True])
         words = (
             f"stage {stage}: {methods[stage, True]} cuts {cut:.1%} of documents ({fitting:.1%} would fit a sequence), "
+            f"{after:.1%} of tokens follow a cut, {padding:.2%} padding"
         )
-        words += f"{after:.1%} of tokens follow a cut, {padding:.2%} padding; "
-        cut, fitting, after, padding = _shares(by_plan[False])
-        lines.append(f"{words}{methods[stage, False]}: {cut:.1%} ({fitting:.1%}), {after:.1%}, {padding:.2%}")
+        cut, fitting, after, _ = _shares(by_plan[False])
+        lines.append(f"{words}; {methods[stage, False]}: {cut:.1%} ({fitting:.1%}), {after:.1%}")
     return lines
 
 

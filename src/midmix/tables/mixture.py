@@ -276,7 +276,8 @@ PACKING = Table(
         Column(
             "padding_tokens",
             pa.int64(),
-            "end-of-text ids that fill sequences up; of best-fit that is not planned, were the domain packed as a whole",
+            "end-of-text ids that fill sequences up; NULL for best-fit that is not planned",
+            nullable=True,
         ),
     ),
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from midmix.mixer.plan import best_fit
-from midmix.mixer.plan.best_fit import PADDING, count_rows, pack, rows_of_counts, run_blocks
+from midmix.mixer.plan.best_fit import PADDING, count_rows, pack, run_blocks
 
 
 def rows_of(runs: np.ndarray, row_tokens: int) -> list[list[tuple[int, int, int]]]:
@@ -49,7 +49,7 @@ def test_rows_are_counted_without_packing() -> None:
     # Two of 13 leave 7 twice in rows of 20; both of 3 go into one of them, so that one of four 2s finds no room.
     assert count_rows(np.array([13, 13, 3, 3, 2, 2, 2, 2]), 20) == 3
     # Seven of 3: two fit a row of 8, so four rows.
-    assert rows_of_counts(np.array([99, 0, 0, 7, 0, 0, 0, 0])) == 4
+    assert count_rows(np.array([3] * 7), 8) == 4
 
 
 def test_runs_come_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,11 +29,9 @@ def test_shards_are_counted_from_the_table(tmp_path: Path) -> None:
     shards = [("code", "train", 0, texts), ("code", "train", 1, texts), ("code", "heldout", 0, texts)]
     write_tokens(tmp_path, [*shards, ("web", "train", 0, texts[:1])])
     files = load_manifest(tmp_path, "tokens").paths(tmp_path)
-    cuts, left = count_in_tokens(files, [("code", 1), ("web", 0)], 8)
+    cuts = count_in_tokens(files, [("code", 1), ("web", 0)], 8)
     assert cuts == {"code": CUTS, "web": Cuts(documents=1, tokens=5)}
-    by_domain = {name: sorted(zip(*map(list, found), strict=True)) for name, found in left.items()}
-    assert by_domain == {"code": [(2, 1), (3, 1), (5, 1), (6, 1)], "web": [(5, 1)]}
-    assert count_in_tokens(files, [], 8) == ({}, {})
+    assert count_in_tokens(files, [], 8) == {}
 
 
 def test_files_of_a_group_count_as_the_document_that_they_make(tmp_path: Path) -> None:
@@ -51,9 +49,8 @@ def test_files_of_a_group_count_as_the_document_that_they_make(tmp_path: Path) -
     }
     schema = {"shard": pl.Int32, "num_tokens": pl.Int32, "entry_offset": pl.Int64, "entry_tokens": pl.Int32}
     pl.DataFrame(table, schema_overrides=schema).write_parquet(tmp_path / "tokens.parquet")
-    cuts, left = count_in_tokens([tmp_path / "tokens.parquet"], [("code", 0)], 8)
-    assert cuts["code"] == count_cuts(np.array([5, 16, 3]), 8)
-    assert sorted(left["code"][0].tolist()) == [0, 3, 5]
+    cuts = count_in_tokens([tmp_path / "tokens.parquet"], [("code", 0)], 8)
+    assert cuts == {"code": count_cuts(np.array([5, 16, 3]), 8)}
 
 
 def test_a_line_says_what_each_stage_loses_and_what_the_other_method_would() -> None:
@@ -67,5 +64,5 @@ def test_a_line_says_what_each_stage_loses_and_what_the_other_method_would() -> 
     ]
     assert packing_lines(rows) == [
         "stage anneal: best-fit cuts 10.0% of documents (0.0% would fit a sequence), 1.0% of tokens follow a cut, "
-        "10.00% padding; concatenate-and-chunk: 40.0% (30.0%), 20.0%, 0.00%"
+        "10.00% padding; concatenate-and-chunk: 40.0% (30.0%), 20.0%"
     ]
