@@ -8,6 +8,7 @@ RMinHash objects (its `rho` path looks at 15 of a document's shingles and finds 
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 
@@ -49,7 +50,7 @@ PEERS = {"rensa": rensa, "datasketch": datasketch}
 
 
 def compare(texts: Sequence[str], rounds: int) -> dict[str, float]:
-    """Ratios and MB/s of both peers; a peer that is not installed is left out."""
+    """Ratios and MB/s of both peers; a peer that is not installed is said and left out."""
     from midmix.config import Dedup
     from midmix.curation.dedup.parameters import signature_settings
     from midmix.curation.dedup.signatures import sign
@@ -72,8 +73,9 @@ def compare(texts: Sequence[str], rounds: int) -> dict[str, float]:
         for name, peer in PEERS.items():
             try:
                 spent.setdefault(name, []).append(_seconds(lambda peer=peer: theirs(peer)))
-            except ImportError:
+            except ImportError as missing:
                 spent.pop(name)
+                print(f"{name} is left out: {missing}", file=sys.stderr)
     figures = {f"mb_per_s_signatures_{name}": size / statistics.median(times) for name, times in spent.items()}
     for name in PEERS:
         if name in spent:

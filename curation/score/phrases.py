@@ -34,9 +34,3 @@ def phrase_at(codes, at, end, phrases, fold):  # type: ignore[no-untyped-def]
         if phrases[number, length] == 0:
             return length
     return 0
-
-
-@njit(inline="always")
-def is_identifier(code):  # type: ignore[no-untyped-def]
-    """Whether a code point is an ASCII letter, digit or underscore."""
-    return 97 <= code <= 122 or 65 <= code <= 90 or 48 <= code <= 57 or code == 95

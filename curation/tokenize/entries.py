@@ -129,3 +129,10 @@ def cut_groups(
         tokens += num_tokens[i]
         documents += 1
     so_far[0], so_far[1], so_far[2] = tokens, documents, entry
+
+
+def warm_up() -> None:
+    """Compile the kernel of this module, for columns as Arrow gives them."""
+    tokens = pa.array([1], pa.int32()).to_numpy()
+    columns = dict.fromkeys(("doc", "num_bytes", "part_rank", "tie", "place", "series"), np.zeros(1, np.uint64))
+    _Cutter(1).cut(columns, np.zeros(1, np.int64), tokens)

@@ -40,3 +40,8 @@ def blending(weights: F64, samples: int) -> tuple[I64, I64]:
     stream_of, draw_of = np.zeros(samples, np.int64), np.zeros(samples, np.int64)
     blend(weights, stream_of, draw_of)
     return stream_of, draw_of
+
+
+def warm_up() -> None:
+    """Compile the kernel of this module."""
+    blending(np.ones(1), 1)

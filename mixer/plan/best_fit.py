@@ -83,3 +83,10 @@ def run_blocks(sizes: I64) -> Iterator[slice]:
     edges = np.searchsorted(reached, np.arange(BLOCK_TOKENS, reached[-1], BLOCK_TOKENS)) + 1
     for first, after in pairwise(np.unique([0, *edges, len(sizes)]).tolist()):
         yield slice(first, after)
+
+
+def warm_up() -> None:
+    """Compile the kernels of packing."""
+    lengths = np.array([3, 1])
+    pack(lengths, 2, np.random.default_rng(0))
+    count_rows(lengths, 2)

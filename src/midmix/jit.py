@@ -35,7 +35,10 @@ WARM_UP_MODULES = (
     "midmix.curation.decontaminate.warm_up",
     "midmix.curation.decide.warm_up",
     "midmix.curation.tokenize.bpe.warm_up",
+    "midmix.curation.tokenize.entries",
     "midmix.kernels.warm_up",
+    "midmix.mixer.plan.best_fit",
+    "midmix.mixer.exposure.blend",
 )
 
 

@@ -15,7 +15,7 @@ from midmix.tables import TEXT
 
 def warm_up() -> None:
     """Encode a text that reaches every kernel once; so many chunks let a small dictionary grow."""
-    encoder = Encoder(tiny_tokenizer(), Dictionary(first_slots=64))
+    encoder = Encoder(tiny_tokenizer(), Dictionary([(b"known", 0)], first_slots=64))
     texts = pa.array([" ".join(map(str, range(200))), "word" * 300, "<added>", "\u0301"], TEXT)
     encoder.reserved(texts)
     encoder.encode(texts, 0, np.dtype("<u2"))

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 
 import pytest
+from numba.core.dispatcher import Dispatcher
 
 from midmix import jit
 from midmix.curation.score import characters, segments
@@ -56,3 +62,55 @@ def test_every_form_of_import_is_seen(line: str, module: str, tmp_path: Path) ->
 def test_what_would_change_results_is_refused() -> None:
     with pytest.raises(TypeError, match="fastmath"):
         jit.njit(fastmath=True)
+
+
+def kernels() -> dict[str, Dispatcher]:
+    """Every kernel of the product by its module and name."""
+    found = {}
+    root = Path(jit.__file__).parent
+    for path in sorted(
+        path for folder in ("curation", "kernels", "mixer", "proxy_train") for path in (root / folder).rglob("*.py")
+    ):
+        if "import njit" in path.read_text(encoding="utf-8"):
+            module = importlib.import_module(".".join(("midmix", *path.relative_to(root).with_suffix("").parts)))
+            own = {
+                n: v
+                for n, v in vars(module).items()
+                if isinstance(v, Dispatcher) and v.py_func.__module__ == module.__name__
+            }
+            found |= {f"{module.__name__}.{name}": kernel for name, kernel in own.items()}
+    return found
+
+
+def called_by(kernel: Dispatcher) -> Iterator[Dispatcher]:
+    """Kernels that a kernel calls."""
+    codes = [kernel.py_func.__code__]
+    while codes:
+        code = codes.pop()
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+        for name in code.co_names:
+            if isinstance(called := kernel.py_func.__globals__.get(name), Dispatcher):
+                yield called
+
+
+def never_warmed_up() -> list[str]:
+    """Kernels that neither a warm-up calls nor a kernel that one calls, in a process that has called none before."""
+    found = kernels()
+    jit.warm_up()
+    reached: list[Dispatcher] = []
+    waiting = [kernel for kernel in found.values() if kernel.signatures]
+    while waiting:
+        if (kernel := waiting.pop()) not in reached:
+            reached.append(kernel)
+            waiting += called_by(kernel)
+    return [name for name, kernel in found.items() if kernel not in reached]
+
+
+def test_warming_up_reaches_every_kernel() -> None:
+    """One that is left out is compiled by the first to need it, amid the work: seconds, in every worker."""
+    found = subprocess.run([sys.executable, __file__], check=True, capture_output=True, text=True)
+    assert found.stdout == ""
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(never_warmed_up()))
