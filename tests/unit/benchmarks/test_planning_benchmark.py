@@ -47,9 +47,10 @@ def cpu_seconds(bench: ModuleType, base: Path, shards: int) -> float:
     return min(seconds)
 
 
-def test_four_times_the_shards_take_no_more_than_about_four_times_the_time(bench: ModuleType, tmp_path: Path) -> None:
+def test_eight_times_the_shards_take_about_eight_times_the_time(bench: ModuleType, tmp_path: Path) -> None:
+    """Half as much again is what a shared machine adds; what grows by the square takes 64 times the time."""
     few = cpu_seconds(bench, tmp_path / "few", 1_000)
-    assert cpu_seconds(bench, tmp_path / "many", 4_000) <= 4.5 * few
+    assert cpu_seconds(bench, tmp_path / "many", 8_000) <= 12 * few
 
 
 @pytest.mark.full
