@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from midmix.megatron_index import write_index
 from midmix.mixer.plan.indexed import read_lengths
 from midmix.mixer.plan.joined import Joint, join
 from midmix.mixer.plan.manifest import Plan
+from midmix.mixer.plan.models import Shard
 
 
 @contextmanager
@@ -27,21 +28,22 @@ def joined_files(
     made: dict[str, Path] = {}
     try:
         for joint in joints:
-            made |= _write(joint, plan.tokenizer.dtype, token_files, folder)
+            paths = {name: folder / name for name in joint.file_names}
+            write_end_to_end(joint.shards, plan.tokenizer.dtype, token_files, *paths.values())
+            made |= paths
         yield join(plan, joints, {name: sha256_of(path) for name, path in made.items()}), {**token_files, **made}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(joint: Joint, dtype: str, token_files: Mapping[str, Path], folder: Path) -> dict[str, Path]:
-    """The `.bin` and the `.idx` of a joint by their names."""
-    paths = {name: folder / name for name in joint.file_names}
-    tokens, index = paths.values()
+def write_end_to_end(
+    shards: Sequence[Shard], dtype: str, token_files: Mapping[str, Path], tokens: Path, index: Path
+) -> None:
+    """Write shards one after the other as one `.bin`, `tokens`, with its `.idx`; `token_files` are theirs by name."""
     tokens.parent.mkdir(parents=True, exist_ok=True)
     with tokens.open("wb") as stream:
-        for shard in joint.shards:
+        for shard in shards:
             with token_files[shard.bin.name].open("rb") as small:
                 shutil.copyfileobj(small, stream)
-    lengths = [read_lengths(token_files[shard.idx.name]) for shard in joint.shards]
+    lengths = [read_lengths(token_files[shard.idx.name]) for shard in shards]
     write_index(index, np.concatenate(lengths), dtype)
-    return paths

@@ -70,7 +70,7 @@ def make_jobs(
     scratch = destination.with_name(f".{destination.name}-{os.getpid()}")
     shutil.rmtree(scratch, ignore_errors=True)
     try:
-        supplied = _supplied(run, mixture, scratch / "heads")
+        supplied = _supplied(run, mixture, scratch / "pools")
         share = min(Fraction(1), Fraction(wish.tokens, mixture.tokens))
         stages = _stages(runs, wish, supplied, share, run.config.seed)
         measured = list(texts(wish.sequence_length)) if trainer == "olmo-core" else []
@@ -106,7 +106,7 @@ def _wish(config: Config, mixture: Mixture, tokens: int) -> Wish:
     return make_wishes([stage], mixture, (), {}, lambda shares, where: shares)[0]
 
 
-def _supplied(run: Run, mixture: Mixture, heads: Path) -> Supplied:
+def _supplied(run: Run, mixture: Mixture, pools: Path) -> Supplied:
     tokenizer = identify_main(run.config)
     manifest = load_manifest(run.folder, TOKENS.name)
     inputs = {t.name: load_manifest(run.folder, t.name).paths(run.folder) for t in (TOKENS, PARTS, SOURCES)}
@@ -115,7 +115,7 @@ def _supplied(run: Run, mixture: Mixture, heads: Path) -> Supplied:
     domains = tuple(_spent(domain, before.get(domain.id, 0)) for domain in domains)
     paths = {name: run.folder / path for name, path in manifest.attachments.items()}
     lengths = TokenShards(run.folder, manifest, domains, {}).lengths
-    return Supplied(tokenizer, {d.id: d for d in domains}, Cutter(tokenizer.dtype, lengths, paths, heads))
+    return Supplied(tokenizer, {d.id: d for d in domains}, Cutter(tokenizer.dtype, lengths, paths, pools))
 
 
 def _spent(domain: Domain, tokens: int) -> Domain:

@@ -1,7 +1,8 @@
 """The text that jobs may draw from: domains whole, or as much of each as keeps repetition what it is in the training.
 
 A job of fewer tokens than the training repeats a domain less. So that a mixture's losses tell what they will in the
-training, every domain gives its jobs the same part of its text as the job is of the training.
+training, every domain gives its jobs the same part of its text as the job is of the training. Small shards of a domain
+are one file, as in exports: each costs every job two descriptors or more.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 
 from midmix.artifact import sha256_of
 from midmix.megatron_index import write_index
+from midmix.mixer.export.joined_files import write_end_to_end
+from midmix.mixer.plan.joined import SMALL_SEQUENCES, in_seeded_order
 from midmix.mixer.plan.models import ITEM_BYTES, Domain, Shard, SourceTokens, TokenFile
 from midmix.mixer.plan.pool import Lengths
 
@@ -28,7 +31,7 @@ BLOCK_BYTES = 1 << 22
 class Cutter:
     """Cuts the head off token shards: documents lie in a seeded permutation, so any head is a random sample.
 
-    `paths` gives the place of every token file by its name, and of those that are cut, which lie below `folder`.
+    `paths` gives the place of every token file by its name, and of those that are made, which lie below `folder`.
     """
 
     dtype: str
@@ -37,7 +40,11 @@ class Cutter:
     folder: Path
 
     def pool(self, domain: Domain, share: Fraction, sequence_length: int) -> Domain:
-        """The domain with `share` of its tokens, whole documents; the domain itself where that is all of it."""
+        """The domain with `share` of its tokens, whole documents, in few files; the domain itself where that changes nothing."""
+        part = self._part(domain, share, sequence_length)
+        return self._joined(part, SMALL_SEQUENCES * sequence_length) if in_seeded_order(domain) else part
+
+    def _part(self, domain: Domain, share: Fraction, sequence_length: int) -> Domain:
         least = min(domain.tokens, MINIMUM_SEQUENCES * sequence_length + 1)
         left = max(math.ceil(share * domain.tokens), least)
         if left >= domain.tokens:
@@ -49,6 +56,21 @@ class Cutter:
             kept.append(shard if shard.tokens <= left else self._head(domain.id, shard, left))
             left -= kept[-1].tokens
         return _with_shards(domain, kept)
+
+    def _joined(self, domain: Domain, small_tokens: int) -> Domain:
+        """The domain with its shards of fewer tokens as one, which has the place and the number of the first of them."""
+        small = {shard.index: shard for shard in domain.shards if shard.tokens < small_tokens}
+        if len(small) < 2:
+            return domain
+        shards = list(small.values())
+        tokens, documents = (sum(getattr(shard, field) for shard in shards) for field in ("tokens", "documents"))
+        stem = f"{domain.id}-{shards[0].index:05d}-to-{domain.shards[-1].index:05d}-{documents}"
+        files = self.folder / f"{stem}.bin", self.folder / f"{stem}.idx"
+        write_end_to_end(shards, self.dtype, self.paths, *files)
+        bin_file, idx_file = map(self._listed, files)
+        joined = replace(shards[0], tokens=tokens, documents=documents, bin=bin_file, idx=idx_file)
+        placed = ({**small, joined.index: joined}.get(s.index, s) for s in domain.shards)
+        return domain.model_copy(update={"shards": tuple(s for s in placed if s is joined or s.index not in small)})
 
     def _head(self, domain: str, shard: Shard, tokens: int) -> Shard:
         """The first documents of a shard, at least `tokens` of them."""
@@ -64,8 +86,8 @@ class Cutter:
         return replace(shard, tokens=held, documents=documents, bin=files[0], idx=files[1])
 
     def _listed(self, path: Path) -> TokenFile:
-        self.paths[f"head/{path.name}"] = path
-        return TokenFile(name=f"head/{path.name}", bytes=path.stat().st_size, sha256=sha256_of(path))
+        self.paths[f"pool/{path.name}"] = path
+        return TokenFile(name=f"pool/{path.name}", bytes=path.stat().st_size, sha256=sha256_of(path))
 
 
 def _copy_head(source: Path, target: Path, num_bytes: int) -> None:

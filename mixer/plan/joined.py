@@ -70,6 +70,11 @@ def joints_of(plan: Plan) -> tuple[Joint, ...]:
     return plan.joints if isinstance(plan, JoinedPlan) else ()
 
 
+def in_seeded_order(domain: Domain) -> bool:
+    """Whether documents lie in one seeded permutation over the domain's shards: those of the run do, files given to it may not."""
+    return not domain.max_epochs_reason.startswith("token_files.")
+
+
 def find_joints(plan: Plan) -> tuple[Joint, ...]:
     """The small shards to join: those of one domain and length bucket that the same stages may draw from, two or more.
 
@@ -87,7 +92,7 @@ def find_joints(plan: Plan) -> tuple[Joint, ...]:
                 drawn |= {place} if draw.sequences else set()
     together: dict[tuple[str, str | None, tuple[int, ...]], list[Shard]] = defaultdict(list)
     for domain in plan.domains:
-        if domain.max_epochs_reason.startswith("token_files."):
+        if not in_seeded_order(domain):
             continue
         for shard in domain.shards:
             place = domain.id, shard.index

@@ -16,7 +16,7 @@ import yaml
 from midmix.cli import main
 from midmix.errors import ConfigError, InputError
 from midmix.measured_texts import measured_texts
-from midmix.mixer.jobs import write
+from midmix.mixer.jobs import pools, write
 from midmix.mixer.jobs.make import make_jobs
 from midmix.mixer.jobs.manifest import Jobs, TrainerName, read_jobs_file
 from midmix.run import open_run
@@ -119,6 +119,22 @@ def test_a_job_shorter_than_the_training_draws_from_as_much_less_text(run: Path,
         assert whole / 4 <= tokens < whole / 4 + 200
         source = next(iter(run.glob(f"data/tokens/main/{name}/train-00000-*.bin"))).read_bytes()
         assert source.startswith(files[0].read_bytes())
+
+
+@pytest.mark.parametrize("trainer", ["olmo-core", "megatron"])
+def test_small_shards_are_one_file_for_every_job(
+    run: Path, request: pytest.FixtureRequest, trainer: TrainerName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pools, "SMALL_SEQUENCES", 1000)
+    checkpoint = request.getfixturevalue(f"{trainer.partition('-')[0]}_checkpoint")
+    folder, jobs = make(run, checkpoint, trainer, TRAINING)
+    name = {"olmo-core": "job-code-*.npy", "megatron": "code-train-*.bin"}[trainer]
+    (joined,) = (folder / "tokens" / "0").glob(name)
+    shards = [next(iter(run.glob(f"data/tokens/main/code/train-{i:05d}-*.bin"))) for i in (0, 1)]
+    assert joined.read_bytes() == b"".join(shard.read_bytes() for shard in shards)
+    before = contents(folder)
+    assert make(run, checkpoint, trainer, TRAINING) == (folder, jobs)  # made again, it is the same file
+    assert contents(folder) == before
 
 
 def test_texts_are_measured_token_by_token_as_windows(run: Path, olmo_checkpoint: Path) -> None:

@@ -1,4 +1,4 @@
-"""Parts of a domain's text: the heads of its shards, whole documents, at least what was asked for."""
+"""Parts of a domain's text: the heads of its shards, whole documents, at least what was asked for, in few files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from midmix.mixer.plan.indexed import read_index, read_lengths
 
 
 @pytest.fixture
-def cutter(files: Any, tmp_path: Path) -> Cutter:
-    return Cutter("uint16", files.lengths, files.paths, tmp_path / "heads")
+def cutter(files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cutter:
+    """Shards of fewer than 2 sequences are small."""
+    monkeypatch.setattr(pools, "SMALL_SEQUENCES", 2)
+    return Cutter("uint16", files.lengths, files.paths, tmp_path / "pools")
 
 
 def test_all_of_a_domain_is_the_domain(files: Any, cutter: Cutter) -> None:
@@ -54,3 +56,29 @@ def test_a_pool_keeps_enough_not_to_be_learnt_by_heart(
     assert cutter.pool(small, Fraction(1, 100), 8) is small
     monkeypatch.setattr(pools, "MINIMUM_SEQUENCES", 0)
     assert cutter.pool(files.domain("web", 100), Fraction(1, 100), 8).tokens == 5
+
+
+def test_small_shards_are_one_file_and_the_others_stay(files: Any, cutter: Cutter) -> None:
+    whole = files.domain("web", 3, 40, 2, 50, 1)  # 15, 200, 10, 250 and 5 tokens; small is below 16
+    domain = cutter.pool(whole, Fraction(1), 8)
+    assert [(s.index, s.tokens, s.documents) for s in domain.shards] == [(0, 30, 6), (1, 200, 40), (3, 250, 50)]
+    assert (domain.tokens, domain.documents, domain.sources) == (whole.tokens, whole.documents, whole.sources)
+    joined = domain.shards[0]
+    path = cutter.paths[joined.bin.name]
+    assert np.fromfile(path, "<u2").tolist() == [*range(15), *range(10), *range(5)]
+    assert (joined.bin.sha256, joined.bin.bytes) == (sha256_of(path), 60)
+    assert read_lengths(cutter.paths[joined.idx.name]).tolist() == [5] * 6
+    assert cutter.pool(files.domain("code", 3, 40), Fraction(1), 8).shards[0].bin.name == "code/0.bin"  # one alone
+
+
+def test_small_shards_of_a_part_are_one_file_of_their_own(files: Any, cutter: Cutter) -> None:
+    whole = files.domain("web", 30, 2, 40, 1, 50)
+    half, most = (cutter.pool(whole, share, 8) for share in (Fraction(1, 2), Fraction(374, 615)))
+    # 307.5 of 615 tokens end in shard 2; 374 in the last, of which two documents are small as well.
+    assert [(s.index, s.tokens) for s in half.shards] == [(0, 150), (1, 10), (2, 150)]
+    assert [(s.index, s.tokens) for s in most.shards] == [(0, 150), (1, 10 + 5 + 10), (2, 200)]
+
+
+def test_small_token_files_that_came_with_the_run_stay_apart(files: Any, cutter: Cutter) -> None:
+    given = files.domain("past", 3, 2).model_copy(update={"max_epochs_reason": "token_files.past"})
+    assert cutter.pool(given, Fraction(1), 8) is given
