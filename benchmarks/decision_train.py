@@ -19,7 +19,6 @@ import torch
 from decision_setting import SEQUENCE_LENGTH, Setting, Size
 from numpy.typing import NDArray
 
-from midmix.artifact import load_manifest
 from midmix.proxy_train.losses import Values, losses_table, per_unit, unigram_values
 from midmix.proxy_train.model import Models
 from midmix.proxy_train.pool import Run, make_feed
@@ -30,6 +29,7 @@ from midmix.proxy_train.texts import Text, document_text, item_text
 from midmix.proxy_train.tokens import load_tokenizer, num_ids, read_heldout, read_items
 from midmix.proxy_train.unigram import token_counts, unigram_share
 from midmix.run import open_run
+from midmix.table_manifest import load_manifest
 from midmix.tables import EVALUATION_ITEMS, TOKENS
 
 CPU = torch.device("cpu")

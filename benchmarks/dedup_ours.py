@@ -25,14 +25,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from midmix.artifact import Manifest, is_made, load_manifest, publish, read_table
+from midmix.book import Book
 from midmix.config import Config, parse_config
 from midmix.curation.dedup.components import run_components
 from midmix.flow import STEP_NAMES, find_step, steps_between
 from midmix.pool import Pool
-from midmix.record import Book
 from midmix.runner import run_steps
 from midmix.step import Context
+from midmix.table_files import read_table
+from midmix.table_manifest import Manifest, is_made, load_manifest, publish
 from midmix.tables import DECISIONS, DOCUMENTS, PAIRS, PARTS
 
 STEPS = tuple(step.name for step in steps_between("dedup", "decide") if step.name != "decontaminate")

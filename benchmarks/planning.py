@@ -24,8 +24,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from midmix.artifact import Attachment, Manifest, publish, write_table
 from midmix.config import Config, parse_config
+from midmix.table_files import write_table
+from midmix.table_manifest import Attachment, Manifest, publish
 from midmix.tables import EVIDENCE, PARTS, SOURCES, TOKENS, WEIGHTS, Table
 
 LENGTH = 16
@@ -125,10 +126,10 @@ def config_of(base: Path, names: list[str], shards: int) -> Config:
 
 def plan(base: Path, shards: int, domains: int) -> None:
     """The timed process: the step plan, and the manifest read back."""
-    from midmix.artifact import load_manifest
     from midmix.flow import steps_between
     from midmix.mixer.export.trainers import read_plan
     from midmix.runner import run_steps
+    from midmix.table_manifest import load_manifest
 
     config = config_of(base, [f"domain{d:03d}" for d in range(domains)], shards)
     start = time.perf_counter()

@@ -20,11 +20,11 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 
-from midmix.artifact import write_table
 from midmix.config import parse_config
 from midmix.curation.decide.resolve import resolve_rules
 from midmix.curation.decide.sql import fired_sql
 from midmix.curation.score.groups import score_texts, scores_table
+from midmix.table_files import write_table
 from midmix.tables import DECISIONS, SCORES, SPANS
 
 # Of a worker over its slices: one takes two seconds, of which a single flush to the disk may be a tenth.

@@ -33,10 +33,10 @@ import pyarrow.parquet as pq
 from odd import odd_documents
 from tokenizing_ours import encoder_of, tokenize
 
-from midmix.artifact import sha256_of
 from midmix.curation.tokenize.bpe.merges import byte_characters
 from midmix.curation.tokenize.bpe.pattern import EXPRESSIONS
 from midmix.curation.tokenize.encode import TokenizerFolder, encode, open_folder
+from midmix.disk import sha256_of
 from midmix.tables import TEXT
 
 # Families: their expressions, as a pre-tokenizer's Splits; GPT-2's is ByteLevel's own.

@@ -16,9 +16,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from midmix.artifact import read_file
 from midmix.jit import njit
 from midmix.parts import ROW_MASK, Documents, Part, read_rows
+from midmix.table_files import read_file
 from midmix.tables import SPANS, TEXT
 from midmix.task import Task, read_documents
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from midmix.artifact import load_manifest, read_unit
 from midmix.errors import InputError
 from midmix.proxy_train.start import FROM_SEED, file_start
 from midmix.step import Context
+from midmix.table_files import read_unit
+from midmix.table_manifest import load_manifest
 from midmix.tables import DESIGNS, PROXIES, TOKENS
 from midmix.tables.proxies import BASE_RUN, STAND_IN
 from midmix.task import Output, Task

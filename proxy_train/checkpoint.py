@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import SafetensorError, safe_open
 
-from midmix.artifact import write_atomically
+from midmix.disk import write_atomically
 from midmix.errors import InputError
 
 if TYPE_CHECKING:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from midmix.artifact import load_manifest, read_table
 from midmix.errors import ConfigError, InputError, StepError
 from midmix.proxy_train.checkpoint import read_tensors, write_safetensors
 from midmix.proxy_train.llama import CONFIG, WEIGHTS, make_config
@@ -19,6 +18,8 @@ from midmix.proxy_train.shape import Shape
 from midmix.proxy_train.start import FORM
 from midmix.proxy_train.tokens import tokenizer_identity
 from midmix.run import Run
+from midmix.table_files import read_table
+from midmix.table_manifest import load_manifest
 from midmix.tables import PROXIES
 
 _TOKENIZER_FILES = (

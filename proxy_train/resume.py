@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 
 import midmix
-from midmix.artifact import load_manifest
 from midmix.errors import InputError
 from midmix.proxy_train.checkpoint import read_tensors, save_tensors
 from midmix.proxy_train.course import Course
@@ -18,6 +17,7 @@ from midmix.proxy_train.halving import Judged
 from midmix.proxy_train.pool import Run
 from midmix.proxy_train.swarm import Measurement, Swarm
 from midmix.proxy_train.texts import Text
+from midmix.table_manifest import load_manifest
 from midmix.tables import TOKENS
 from midmix.task import Task, fingerprint
 from midmix.within import Within

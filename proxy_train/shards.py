@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from midmix.artifact import Manifest
 from midmix.errors import InputError
+from midmix.table_manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from midmix.artifact import load_manifest
 from midmix.errors import InputError
 from midmix.proxy_train.schedule import CURVE_POINTS
 from midmix.proxy_train.shards import Shards, itemsize, shards_by_domain
 from midmix.proxy_train.texts import Text, document_text, item_text
 from midmix.proxy_train.tokens import load_tokenizer, num_ids, read_heldout, read_items
 from midmix.proxy_train.unigram import token_counts, unigram_share
+from midmix.table_manifest import load_manifest
 from midmix.tables import EVALUATION_ITEMS, TOKENS
 from midmix.task import Task
 

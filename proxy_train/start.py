@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midmix.artifact import sha256_of
 from midmix.config import Proxy
+from midmix.disk import sha256_of
 from midmix.errors import InputError
 from midmix.proxy_train.checkpoint import read_facts, read_tensors, write_tensors
 from midmix.proxy_train.llama import CONFIG, read_shape, weight_files

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from midmix.artifact import read_unit, sha256_of
 from midmix.config import Mixture, Proxy
 from midmix.config.mixture import Rung
+from midmix.disk import sha256_of
 from midmix.errors import InputError
 from midmix.proxy_train.base import make_bases
 from midmix.proxy_train.batch_size import rows_per_batch
@@ -24,6 +24,7 @@ from midmix.proxy_train.shape import Shape
 from midmix.proxy_train.start import FROM_SEED, checkpoint_settings, schedule_settings
 from midmix.proxy_train.tokens import load_tokenizer, num_ids
 from midmix.step import Context
+from midmix.table_files import read_unit
 from midmix.tables import DESIGNS, EVALUATION_ITEMS, HALVINGS, LOSSES, PROXIES, TOKENS
 from midmix.tables.mixture import ADDED, ADDED_TOGETHER, CANDIDATE_ROLES, FIRST_ADDED, OUTSIDE
 from midmix.task import Output, Task

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from midmix.artifact import Manifest, attach_file, publish, write_table
 from midmix.megatron_index import write_index
 from midmix.mixer.plan.models import Tokenizer
+from midmix.table_files import attach_file, write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import EVIDENCE, PARTS, SOURCES, TOKENS, WEIGHTS, Table
 
 Texts = Sequence[npt.NDArray[np.uint16]]

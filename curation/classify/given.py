@@ -7,12 +7,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from midmix.artifact import sha256_of
 from midmix.config import Config, nearest
 from midmix.config.raters import Rater
 from midmix.curation.classify.fasttext.model import load_fasttext
 from midmix.curation.classify.fasttext.normalize import LABEL
 from midmix.curation.classify.ratings import class_names
+from midmix.disk import sha256_of
 from midmix.errors import ConfigError, InputError
 
 # Files that transformers reads from a checkpoint's folder.

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from midmix.artifact import read_table, sha256_of
 from midmix.columns import groups_of, labels_of
 from midmix.config import Config, Level
 from midmix.curation.classify.levels import apply_levels, fit_levels
@@ -20,11 +19,13 @@ from midmix.curation.classify.named import holds, named_columns, texts_of
 from midmix.curation.classify.sample import readable
 from midmix.curation.classify.train import part_files
 from midmix.curation.decide.sql import judged_schema
+from midmix.disk import sha256_of
 from midmix.errors import InputError
 from midmix.expression import Expression, parse_expressions
 from midmix.frozen import frozen_artefact
 from midmix.parts import Part, document_keys
 from midmix.step import Context
+from midmix.table_files import read_table
 from midmix.tables import DOCUMENTS, LABELS, SOURCES, Table
 from midmix.task import ArtefactRecord, Output, Task
 

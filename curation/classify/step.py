@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from midmix.artifact import sha256_of
 from midmix.columns import groups_of, labels_of
 from midmix.curation.classify.audit_step import write_audit
 from midmix.curation.classify.given import given_model, plain
@@ -27,6 +26,7 @@ from midmix.curation.classify.plan import LANGUAGE, Planned, plan_raters
 from midmix.curation.classify.ratings import Ratings, as_they_are, as_trained, rate_with_fasttext
 from midmix.curation.classify.train import frozen_rater, trained_with
 from midmix.curation.classify.transformers_rater import Reading, rate_with_transformers
+from midmix.disk import sha256_of
 from midmix.own_columns import BUILT_IN, SKIPPED_NO_WORD, SKIPPED_UNSURE, SKIPPED_WHERE
 from midmix.parts import ROW_MASK, Part, document_keys, read_column, read_rows
 from midmix.step import Context

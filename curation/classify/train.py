@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from midmix.artifact import load_manifest, read_table
 from midmix.columns import groups_of
 from midmix.config import Config
 from midmix.config.raters import Rater
@@ -29,6 +28,8 @@ from midmix.errors import InputError
 from midmix.frozen import frozen_artefact
 from midmix.parts import Part
 from midmix.step import Context
+from midmix.table_files import read_table
+from midmix.table_manifest import load_manifest
 from midmix.tables import DOCUMENTS, SOURCES
 from midmix.task import ArtefactRecord
 

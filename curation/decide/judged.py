@@ -11,12 +11,13 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from midmix.artifact import Manifest, load_manifest, read_file, read_table
 from midmix.columns import labels_of, scores_of
 from midmix.config import Config
 from midmix.curation.decide.sql import judged_view_sql, words_of
 from midmix.errors import StepError
 from midmix.parts import Part, document_keys
+from midmix.table_files import read_file, read_table
+from midmix.table_manifest import Manifest, load_manifest
 from midmix.tables import DOCUMENTS, LABELS, PARTS, SCORES, SOURCES, Table
 from midmix.tables.sql_types import sql_null
 

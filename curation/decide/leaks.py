@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from midmix.artifact import load_manifest, read_file
 from midmix.config import Config
 from midmix.config.leaks import Policy
 from midmix.curation.decide.judged import files_of_part
+from midmix.table_files import read_file
+from midmix.table_manifest import load_manifest
 from midmix.tables import CONTAMINATION, CUTS, EVALUATION_ITEMS
 
 # What stands where a masked item was: no trainer should read the words around it as one sentence.

@@ -7,8 +7,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from midmix.artifact import load_manifest, read_file
 from midmix.curation.decide.judged import files_of_part
+from midmix.table_files import read_file
+from midmix.table_manifest import load_manifest
 from midmix.tables import PAST_PAIRS
 
 

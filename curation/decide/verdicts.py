@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.feather
 
-from midmix.artifact import load_manifest
 from midmix.config import Config
 from midmix.curation.decide.cuts import cuts_of_part
 from midmix.curation.decide.decisions import decisions_of_part
@@ -30,6 +29,7 @@ from midmix.curation.decide.sql import fired_sql
 from midmix.curation.dedup.exchange import Workspace
 from midmix.errors import ConfigError, StepError
 from midmix.parts import Part, document_keys
+from midmix.table_manifest import load_manifest
 from midmix.tables import DOCUMENTS, PAIRS, PARTS, SEMANTIC_PAIRS, SOURCES, SURVIVOR_SCORES
 
 

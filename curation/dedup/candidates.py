@@ -16,7 +16,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from midmix.artifact import load_manifest
 from midmix.curation.dedup.keys import KEY_BITS
 from midmix.curation.dedup.places import Places, look_up
 from midmix.curation.dedup.ranges import (
@@ -28,6 +27,7 @@ from midmix.curation.dedup.ranges import (
     unique_pairs,
 )
 from midmix.jit import njit
+from midmix.table_manifest import load_manifest
 from midmix.tables import CANDIDATES
 from midmix.task import Output, Task
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from midmix.artifact import load_manifest
 from midmix.curation.dedup.places import Places, look_up
 from midmix.curation.dedup.radix import number_distinct, sorted_distinct
 from midmix.curation.dedup.ranges import Range, SortedFiles, row_blocks
 from midmix.curation.dedup.sketches import enough_shared
+from midmix.table_manifest import load_manifest
 from midmix.tables import BANDS, CANDIDATES, SKETCHES
 
 # What stands for the count of shared shingles of a pair that was not compared yet.

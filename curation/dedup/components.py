@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
 from midmix.curation.decide.groups import flatten, unite
 from midmix.curation.dedup.keys import KEY_BITS
 from midmix.curation.dedup.ranges import Range, SortedFiles, hash_blocks, hash_range, repeated, starts_of_equals
+from midmix.table_manifest import load_manifest
 from midmix.tables import BANDS, SIGNATURES
 
 # What blocks of bands may take, beside the result.

@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from midmix.artifact import load_manifest, read_file
 from midmix.curation.dedup.places import Places, halves
 from midmix.curation.dedup.ranges import Range, SortedFiles, hash_blocks, repeated, starts_of_equals
+from midmix.table_files import read_file
+from midmix.table_manifest import load_manifest
 from midmix.tables import CANDIDATES, DOCUMENTS, HASH, SIGNATURES, TEXT_KEYS
 from midmix.task import Output, Task
 

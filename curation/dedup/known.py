@@ -17,9 +17,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from midmix.artifact import load_manifest, read_file
 from midmix.curation.dedup.overlap import APART as APART_COUNT
 from midmix.curation.dedup.places import Places, look_up
+from midmix.table_files import read_file
+from midmix.table_manifest import load_manifest
 from midmix.tables import APART, CANDIDATES, PAIRS, SIGNATURES
 from midmix.task import Output, Task
 

@@ -17,12 +17,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest, read_table
 from midmix.curation.dedup.exchange import Workspace, scratch_space
 from midmix.curation.dedup.ranges import Range
 from midmix.curation.order import survivor_keys
 from midmix.errors import StepError
 from midmix.query import connect_capped
+from midmix.table_files import read_table
+from midmix.table_manifest import load_manifest
 from midmix.tables import CANDIDATES, PLACES, SIGNATURES
 from midmix.task import Output, Task
 

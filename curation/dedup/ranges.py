@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import ROWS_PER_GROUP
 from midmix.curation.dedup.radix import sorted_distinct
+from midmix.table_files import ROWS_PER_GROUP
 
 Columns = tuple[npt.NDArray[Any], ...]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from midmix.artifact import load_manifest
 from midmix.curation.clean import clean_documents
 from midmix.curation.dedup.candidates import pair_buckets
 from midmix.curation.dedup.equals import EQUALS, HASH_BITS, key_part, pair_equals
@@ -27,6 +26,7 @@ from midmix.curation.dedup.verify import compare_pairs
 from midmix.curation.order import write_scores
 from midmix.parts import Part
 from midmix.step import Context
+from midmix.table_manifest import load_manifest
 from midmix.tables import (
     APART,
     BANDS,

@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from midmix.artifact import load_manifest
 from midmix.curation.clean import clean_rows
 from midmix.curation.dedup.compared import UNKNOWN, pair_blocks
 from midmix.curation.dedup.places import Places
@@ -21,6 +20,7 @@ from midmix.curation.dedup.ranges import Range, read_range
 from midmix.curation.dedup.shingles import shingle, text_batches
 from midmix.curation.dedup.signatures import SignatureSettings
 from midmix.jit import njit
+from midmix.table_manifest import load_manifest
 from midmix.tables import NEEDED, SHINGLES, SPANS, TEXT
 from midmix.task import Output, Task
 

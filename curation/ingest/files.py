@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from midmix.artifact import sha256_of, write_json
 from midmix.config import Config, Source
+from midmix.disk import sha256_of, write_json
 from midmix.errors import ConfigError, InputError
 from midmix.layer import base_of
 

@@ -9,7 +9,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
 from midmix.config import Config, Source
 from midmix.curation.ingest.convert import convert, kept_of_template
 from midmix.curation.ingest.cut import cut_file
@@ -19,6 +18,7 @@ from midmix.errors import InputError
 from midmix.layer import locate, path_in_run
 from midmix.parts import load_parts
 from midmix.step import Context
+from midmix.table_manifest import load_manifest
 from midmix.tables import COPIES, DOCUMENTS, PARTS, QUARANTINE, SOURCES
 from midmix.task import Output, Task
 

@@ -14,7 +14,6 @@ from typing import cast
 import numpy as np
 import pyarrow as pa
 
-from midmix.artifact import load_manifest
 from midmix.config.passages import Blocks, Substrings
 from midmix.curation.clean import CleanDocuments, clean_documents
 from midmix.curation.passages.groups import find_groups, passage_ids
@@ -24,6 +23,7 @@ from midmix.curation.passages.split import Passages, Unit, split_passages
 from midmix.curation.passages.substrings import find_anchors, find_windows
 from midmix.parts import Part
 from midmix.step import Context
+from midmix.table_manifest import load_manifest
 from midmix.tables import (
     ANCHORS,
     DOCUMENTS,

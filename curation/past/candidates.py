@@ -9,12 +9,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
 from midmix.curation.dedup.candidates import FIRSTS
 from midmix.curation.dedup.keys import KEY_BITS
 from midmix.curation.dedup.ranges import Range, hash_blocks, read_range, starts_of_equals
 from midmix.curation.past.corpora import PLACE_BITS
 from midmix.curation.past.keys import text_key_rows
+from midmix.table_manifest import load_manifest
 from midmix.tables import BANDS, PAST_CANDIDATES, PAST_KEYS, SIGNATURES, Table
 from midmix.task import Output, Task
 

@@ -13,13 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from midmix.artifact import Manifest, load_manifest, sha256_of
 from midmix.config import Config
 from midmix.curation.dedup.places import halves
 from midmix.curation.past.folded import Folded
 from midmix.curation.past.index import FILE, FORMAT, TABLES, signing
+from midmix.disk import sha256_of
 from midmix.errors import ConfigError, InputError
 from midmix.parts import ROW_MASK
+from midmix.table_manifest import Manifest, load_manifest
 from midmix.tables import SHINGLES, SIGNATURES
 
 PLACE_BITS = 32

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import is_made, load_manifest, sweep, write_json
+from midmix.book import Book
 from midmix.config import KINDS, Config
 from midmix.curation.dedup.keys import band_rows
 from midmix.curation.dedup.parameters import signature_settings
@@ -22,12 +22,14 @@ from midmix.curation.dedup.shingles import shingle, text_batches
 from midmix.curation.dedup.signatures import SignatureSettings, sign
 from midmix.curation.past.folded import Folded, fold
 from midmix.curation.past.keys import all_key_rows
+from midmix.disk import write_json
 from midmix.errors import InputError
 from midmix.parts import load_parts
 from midmix.pool import Pool
-from midmix.record import Book
 from midmix.run import Run
 from midmix.step import Context
+from midmix.table_files import sweep
+from midmix.table_manifest import is_made, load_manifest
 from midmix.tables import BANDS, CURATED, SHINGLES, SIGNATURES
 from midmix.task import Output, Task
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from midmix.artifact import write_json
 from midmix.curation.past.index import make_index
+from midmix.disk import write_json
 from midmix.errors import InputError
 from midmix.execution.local import LocalPool
 from midmix.progress import Progress

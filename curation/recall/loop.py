@@ -17,14 +17,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from midmix.artifact import load_manifest, write_atomically, write_json
 from midmix.curation.recall.pool import Candidates, find_candidates
 from midmix.curation.recall.round import hit_rates, learn, next_positives, rank, score_pool
 from midmix.curation.recall.settings import RecallSettings
+from midmix.disk import write_atomically, write_json
 from midmix.errors import DriftError
 from midmix.parts import Part, load_parts
 from midmix.pool import Pool
 from midmix.run import Run
+from midmix.table_manifest import load_manifest
 from midmix.tables import DOCUMENTS
 
 RECORD = "recall.json"

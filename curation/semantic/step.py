@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
 from midmix.config.semantic import Semantic
 from midmix.curation.clean import clean_documents, is_blank
 from midmix.curation.order import survivor_keys
@@ -24,6 +23,7 @@ from midmix.frozen import frozen_artefact
 from midmix.parts import document_keys
 from midmix.query import connect_capped
 from midmix.step import Context
+from midmix.table_manifest import load_manifest
 from midmix.tables import (
     CELLS,
     DOCUMENTS,

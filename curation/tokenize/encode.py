@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from midmix.artifact import sha256_of
 from midmix.config import Config
+from midmix.disk import sha256_of
 from midmix.errors import ConfigError
 
 if TYPE_CHECKING:

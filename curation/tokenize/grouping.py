@@ -18,10 +18,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from midmix.artifact import load_manifest, read_file
 from midmix.config import Config, Source
 from midmix.errors import ConfigError, StepError
 from midmix.expression import lock, parse_expressions
+from midmix.table_files import read_file
+from midmix.table_manifest import load_manifest
 from midmix.tables import DOCUMENTS, HASH
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

@@ -12,7 +12,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import Manifest, load_manifest, read_table
 from midmix.config import Config
 from midmix.curation.decide.judged import JudgedParts
 from midmix.curation.decide.sql import judged_schema
@@ -22,6 +21,8 @@ from midmix.curation.tokenize.exchange import RECORD, Exchange
 from midmix.curation.tokenize.grouping import Groups, split_hashes
 from midmix.curation.tokenize.shuffle import draw, is_heldout
 from midmix.errors import StepError
+from midmix.table_files import read_table
+from midmix.table_manifest import Manifest, load_manifest
 from midmix.tables import CURATED, PARTS, TOKEN_PARTS
 from midmix.task import Task
 

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from midmix.artifact import load_manifest
 from midmix.curation.tokenize.exchange import Exchange, Records
 from midmix.curation.tokenize.scatter import Series
 from midmix.curation.tokenize.shuffle import num_shards
 from midmix.megatron_index import write_index
+from midmix.table_manifest import load_manifest
 from midmix.tables import TOKEN_PARTS, TOKENS
 from midmix.task import Output
 

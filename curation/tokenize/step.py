@@ -17,7 +17,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest, read_file
 from midmix.columns import groups_of
 from midmix.config import Config
 from midmix.curation.decide.sql import judged_schema
@@ -32,6 +31,8 @@ from midmix.curation.tokenize.shards import TokenFiles, token_file_name, write_s
 from midmix.errors import StepError
 from midmix.parts import Part
 from midmix.step import Context
+from midmix.table_files import read_file
+from midmix.table_manifest import load_manifest
 from midmix.tables import CURATED, DOCUMENTS, PARTS, SOURCES, TOKEN_PARTS, TOKENS
 from midmix.task import JSON, Output, Task
 

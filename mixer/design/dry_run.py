@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from midmix.artifact import read_table
 from midmix.config import Config
 from midmix.mixer.design.cost import Check, Cost, cost_of
 from midmix.mixer.design.inputs import MixtureInputs, inputs_of
@@ -24,6 +23,7 @@ from midmix.mixer.fit.swarm import Swarm, read_swarm
 from midmix.mixer.optimize.step import goal_settings
 from midmix.mixer.simplex import F64
 from midmix.run import Run
+from midmix.table_files import read_table
 from midmix.tables import DESIGNS, LOSSES
 
 CANDIDATES = 256

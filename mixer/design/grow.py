@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from midmix.artifact import publish_unit, read_table, read_unit
 from midmix.mixer.design.step import STAGE
 from midmix.mixer.simplex import F64
+from midmix.table_files import publish_unit, read_table, read_unit
 from midmix.tables import DESIGNS
 from midmix.tables.mixture import ADDED, ADDED_TOGETHER, FIRST_ADDED, OUTSIDE
 

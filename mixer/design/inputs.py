@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
 from midmix.config import Config, Mixture
 from midmix.errors import ConfigError
 from midmix.mixer import baselines
@@ -23,6 +22,7 @@ from midmix.mixer.plan.models import EarlierStage
 from midmix.mixer.simplex import F64
 from midmix.run import Run
 from midmix.step import Context
+from midmix.table_manifest import load_manifest
 from midmix.tables import PARTS, TOKENS
 from midmix.task import Task
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from midmix.artifact import read_table
 from midmix.errors import InputError
 from midmix.mixer.design.inputs import MixtureInputs, inputs_of
 from midmix.mixer.design.pool import dirichlet_pool, group_numbers
@@ -18,6 +17,7 @@ from midmix.mixer.optimize.problem import Evidenced, Goals, Problem, bounds_of, 
 from midmix.mixer.optimize.step import goal_settings
 from midmix.mixer.simplex import F64, Mask, round_weights
 from midmix.run import Run
+from midmix.table_files import read_table
 from midmix.tables import DESIGNS, LOSSES
 
 MIN_MIXTURES = 8  # fewer say nothing of where to look

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from midmix.artifact import sha256_of
+from midmix.disk import sha256_of
 from midmix.errors import InputError
 from midmix.mixer.export.exporter import Export, Tell, stage_facts
 from midmix.mixer.plan.files import link_or_copy

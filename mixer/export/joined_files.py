@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from midmix.artifact import sha256_of
+from midmix.disk import sha256_of
 from midmix.megatron_index import write_index
 from midmix.mixer.plan.indexed import read_lengths
 from midmix.mixer.plan.joined import Joint, join

@@ -8,10 +8,11 @@ from typing import Annotated, Any, Literal
 import pyarrow as pa
 from pydantic import Field, ValidationError
 
-from midmix.artifact import Manifest, publish, read_table, write_table
 from midmix.errors import InputError
 from midmix.mixer.export.trainers import read_plan
 from midmix.mixer.plan.models import Count, Model
+from midmix.table_files import read_table, write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import REALIZED
 from midmix.writer import only_writer
 

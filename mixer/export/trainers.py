@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from midmix.artifact import Attachment, load_manifest
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.export.exporter import Export, Exporter, Tell, make_folder, stage_folder
 from midmix.mixer.export.folder import Written, check_replaceable, write_folder
@@ -28,6 +27,7 @@ from midmix.mixer.plan.joined import find_joints, join
 from midmix.mixer.plan.manifest import Plan, parse_plan
 from midmix.mixer.plan.step import PLAN_FILE
 from midmix.progress import counted
+from midmix.table_manifest import Attachment, load_manifest
 from midmix.tables import PLAN, TOKENS
 
 # Follows a trainer, by its name, through the sequences that it is to write.

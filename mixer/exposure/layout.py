@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from midmix.artifact import has_size, load_manifest
+from midmix.disk import has_size
 from midmix.errors import InputError
 from midmix.mixer.exposure.grouped import Grouped
 from midmix.mixer.plan.best_fit import PADDING
@@ -20,6 +20,7 @@ from midmix.mixer.plan.models import Shard
 from midmix.mixer.plan.pool import Bucket, Piece
 from midmix.mixer.plan.supply import TOKENIZER
 from midmix.mixer.simplex import I64, Mask
+from midmix.table_manifest import load_manifest
 from midmix.tables import PLAN, TOKENS
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from midmix.artifact import load_manifest
 from midmix.errors import InputError
 from midmix.mixer.exposure.layout import Layouts, made_number
 from midmix.mixer.exposure.order import Place
@@ -18,6 +17,7 @@ from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Domain, Shard
 from midmix.mixer.plan.supply import TOKENIZER
 from midmix.mixer.simplex import I64, Mask
+from midmix.table_manifest import load_manifest
 from midmix.tables import TOKENS
 
 Keys = npt.NDArray[np.uint64]

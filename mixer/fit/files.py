@@ -9,7 +9,6 @@ from typing import Any
 
 import pyarrow as pa
 
-from midmix.artifact import Manifest, publish, sweep, write_table
 from midmix.errors import InputError
 from midmix.mixer.fit.heldout import MIN_MIXTURES
 from midmix.mixer.fit.laws_table import fit_laws
@@ -20,6 +19,8 @@ from midmix.mixer.results.files import Bad
 from midmix.mixer.results.pairs import read_pair
 from midmix.mixer.results.result import Result
 from midmix.mixer.results.tables import design_rows, loss_rows
+from midmix.table_files import sweep, write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import DESIGNS, LAWS, LOSSES, PREDICTIONS, Table
 
 ORIGIN = "given"

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
 from midmix.config import Config, Mixture
 from midmix.config.stages import StageSection
 from midmix.errors import ConfigError
@@ -34,6 +33,7 @@ from midmix.mixer.plan.prepare import identify_main, read_domains
 from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.plan.wishes import ANNEAL, Wish, make_wishes
 from midmix.run import Run
+from midmix.table_manifest import load_manifest
 from midmix.tables import PARTS, SOURCES, TOKENS
 
 FORMS: dict[str, Form] = {"linear": "linear", "linear-to-zero": "linear", "cosine": "cosine", "constant": "constant"}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from midmix.artifact import sha256_of
+from midmix.disk import sha256_of
 from midmix.megatron_index import write_index
 from midmix.mixer.export.joined_files import write_end_to_end
 from midmix.mixer.plan.joined import SMALL_SEQUENCES, in_seeded_order

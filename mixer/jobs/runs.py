@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from midmix.artifact import read_table
 from midmix.errors import InputError
+from midmix.table_files import read_table
 from midmix.tables import DESIGNS
 from midmix.tables.mixture import OUTSIDE
 

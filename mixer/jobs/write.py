@@ -16,7 +16,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from midmix.artifact import sha256_of
+from midmix.disk import sha256_of
 from midmix.errors import InputError
 from midmix.mixer.jobs.files import JobFiles
 from midmix.mixer.jobs.manifest import JOBS_FILE, Jobs, read_jobs_file

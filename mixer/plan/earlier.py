@@ -9,8 +9,8 @@ from pathlib import Path
 
 import yaml
 
-from midmix.artifact import sha256_of
 from midmix.config import Config, Earlier
+from midmix.disk import sha256_of
 from midmix.errors import ConfigError
 from midmix.mixer.plan.checks import is_number
 from midmix.mixer.plan.models import EarlierStage, Seen

@@ -9,7 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from midmix.artifact import Manifest, load_manifest
 from midmix.config import Config, Mixture
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.design.supply import Supply, read_supply, spread_shares
@@ -24,6 +23,7 @@ from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.plan.tokenizer import identify
 from midmix.mixer.plan.wishes import ANNEAL, Spread, make_wishes
 from midmix.mixer.simplex import WEIGHT_UNITS
+from midmix.table_manifest import Manifest, load_manifest
 from midmix.tables import PARTS, SOURCES, TOKENS, WEIGHTS, Table
 
 INTERVAL_LEVEL = 0.9

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 import midmix
-from midmix.artifact import load_manifest, sha256_of
 from midmix.config import Config, Mixture
+from midmix.disk import sha256_of
 from midmix.mixer.plan.draft import Draft
 from midmix.mixer.plan.files import ShardWriter
 from midmix.mixer.plan.manifest import Plan
@@ -19,6 +19,7 @@ from midmix.mixer.plan.packing import measure_packing
 from midmix.mixer.plan.prepare import Prepared, identify_main, prepare, read_rows
 from midmix.mixer.plan.token_files import identities, open_token_files
 from midmix.step import Context
+from midmix.table_manifest import load_manifest
 from midmix.tables import EVIDENCE, PACKING, PARTS, PLAN, SOURCES, TOKENS, WEIGHTS
 from midmix.task import Output, Task
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import polars as pl
 
-from midmix.artifact import Attachment, Manifest
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.design.supply import DEFAULT, Supply, epochs_by_domain
 from midmix.mixer.plan.indexed import index_bytes, last_token, read_index
 from midmix.mixer.plan.models import ITEM_BYTES, Domain, Shard, SourceTokens, TokenFile, Tokenizer
+from midmix.table_manifest import Attachment, Manifest
 
 TOKENIZER = "main"
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from midmix.artifact import Manifest
 from midmix.errors import InputError
 from midmix.mixer.plan.indexed import read_lengths
 from midmix.mixer.plan.models import Domain, Shard
 from midmix.mixer.plan.token_files import Given
 from midmix.mixer.simplex import I64
+from midmix.table_manifest import Manifest
 
 
 class TokenShards:

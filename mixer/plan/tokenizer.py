@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from midmix.artifact import sha256_of
+from midmix.disk import sha256_of
 from midmix.errors import ConfigError
 from midmix.mixer.plan.models import Tokenizer
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from midmix.artifact import read_table
 from midmix.errors import InputError
 from midmix.mixer.results.files import Bad
 from midmix.mixer.results.held import GROWN, NEW, Held
@@ -19,6 +18,7 @@ from midmix.mixer.results.jobs import jobs_file, read_jobs
 from midmix.mixer.results.result import Result
 from midmix.mixer.results.wide import Known, read_wide
 from midmix.run import Run, open_run
+from midmix.table_files import read_table
 from midmix.tables import DESIGNS
 from midmix.tables.mixture import OUTSIDE
 from midmix.writer import only_writer

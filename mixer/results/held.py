@@ -10,9 +10,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from midmix.artifact import Manifest, is_made, publish, publish_unit, read_unit
 from midmix.mixer.results.result import Result
 from midmix.mixer.results.tables import Row, design_rows, loss_key, loss_rows
+from midmix.table_files import publish_unit, read_unit
+from midmix.table_manifest import Manifest, is_made, publish
 from midmix.tables import DESIGNS, LOSSES, PROXIES, Table
 from midmix.tables.mixture import FIRST_OUTSIDE, OUTSIDE
 

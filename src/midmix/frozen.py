@@ -10,20 +10,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from midmix.artifact import (
-    Attachment,
-    Manifest,
-    attach_file,
-    has_size,
-    load_manifest,
-    publish,
-    read_table,
-    write_table,
-)
-from midmix.artifact import Record as UnitRecord
+from midmix.disk import has_size
 from midmix.errors import DriftError, InputError
 from midmix.layer import locate, path_in_run
+from midmix.record import Record as UnitRecord
 from midmix.step import Context
+from midmix.table_files import attach_file, read_table, write_table
+from midmix.table_manifest import Attachment, Manifest, load_manifest, publish
 from midmix.tables import ARTEFACTS
 from midmix.task import ArtefactRecord
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from midmix.artifact import load_manifest
 from midmix.config import Proxy
 from midmix.errors import InputError
 from midmix.mixer.jobs.evaluation import MeasuredText
@@ -11,6 +10,7 @@ from midmix.proxy_train.sources import end_of_text
 from midmix.proxy_train.texts import document_text, item_text
 from midmix.proxy_train.tokens import load_tokenizer, num_ids, read_heldout, read_items
 from midmix.run import Run
+from midmix.table_manifest import load_manifest
 from midmix.tables import EVALUATION_ITEMS, TOKENS
 
 TOKENIZER = "main"

@@ -17,9 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import read_file, read_table
 from midmix.errors import InputError
 from midmix.layer import locate
+from midmix.table_files import read_file, read_table
 from midmix.tables import PARTS, TEXT
 
 if TYPE_CHECKING:

@@ -16,12 +16,12 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from midmix.artifact import Manifest, load_manifest
 from midmix.columns import tables_of
 from midmix.config import Config
 from midmix.errors import ConfigError, InputError
 from midmix.overlap import URL_MACRO, overlap_sql
 from midmix.statement import check_select
+from midmix.table_manifest import Manifest, load_manifest
 from midmix.tables import DOCUMENTS, TABLES, Table
 from midmix.tables.sql_types import sql_null
 

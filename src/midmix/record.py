@@ -1,92 +1,75 @@
-"""The run record: what each step did (STEPS), and where every row went (LEDGER, DROPS)."""
+"""What is known of a finished unit of work. It lies beside the tables; the run's own record is in `book`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from midmix.artifact import FileEntry, Manifest, Record, load_manifest, publish, write_table
-from midmix.errors import StepError
-from midmix.parts import Part
-from midmix.tables import DROPS, LEDGER, STEPS, Table
+from midmix.disk import has_size, write_json
+from midmix.layer import path_in_run, way_to_base
+from midmix.table_manifest import Attachment, FileEntry
 
 
 @dataclass
-class Book:
-    """Collects what steps report and publishes it at the end of each step. `order` is the flow's order of steps."""
+class Record:
+    """What is known of one finished unit of work: its fingerprint and what it wrote. Lies beside the tables."""
 
-    folder: Path
-    order: tuple[str, ...]
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    counts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    fingerprint: str
+    payload: dict[str, Any]
+    files: dict[str, list[FileEntry]] = field(default_factory=dict)
+    attached: dict[str, list[Attachment]] = field(default_factory=dict)
+    counts: list[dict[str, Any]] = field(default_factory=list)
+    cpu_seconds: float = 0.0
+    text_bytes_read: int = 0
 
-    def add_step_row(self, step: str, item: str, unit: str, part: Part | None, record: Record, *, done: bool) -> None:
-        """Note that a unit was done or reused; only work of this run counts as processor time and text read."""
-        self.rows.append(
-            {
-                "step": step,
-                "item": item,
-                "unit": unit,
-                "part": part.id if part else None,
-                "fingerprint": record.fingerprint,
-                "action": "done" if done else "reused",
-                "cpu_seconds": record.cpu_seconds if done else 0.0,
-                "text_bytes_read": record.text_bytes_read if done else 0,
-            }
-        )
+    def save(self, path: Path, *, scratch: Path) -> None:
+        """Write the record, last of all: its presence means that the unit is done."""
+        write_json(path, asdict(self), scratch=scratch)
 
-    def add_counts(self, step: str, records: list[Record]) -> None:
-        """Note what the records of one call say of rows."""
-        self.counts.extend((step, count) for record in records for count in record.counts)
+    @staticmethod
+    def load(path: Path) -> Record | None:
+        """The record at `path`, or None when the unit was not finished."""
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            value["files"] = {t: [FileEntry(**f) for f in files] for t, files in value["files"].items()}
+            value["attached"] = {t: [Attachment(**a) for a in files] for t, files in value["attached"].items()}
+            return Record(**value)
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, AttributeError):
+            return None  # a disk that lied; the unit is done again
 
-    def close_step(self, step: str) -> None:
-        """Publish this step's rows of LEDGER, DROPS and STEPS. Raises StepError when rows do not reconcile."""
-        ledger, drops = self._totals(step)
-        self._replace(LEDGER, step, ledger)
-        self._replace(DROPS, step, drops)
-        rows = sorted(self.rows, key=lambda r: (self.order.index(r["step"]), r["item"], r["unit"]))
-        entry = write_table(self.folder, STEPS, pa.Table.from_pylist(rows, STEPS.schema()), stem="steps")
-        publish(self.folder, Manifest(STEPS.name, (entry,)))
+    @staticmethod
+    def find(folder: Path, name: Path) -> Record | None:
+        """The record called `name` (a relative path) of a run, or else of the run that this one stands on."""
+        record = Record.load(folder / name)
+        way = way_to_base(folder) if record is None else None
+        below = Record.find(folder / way, name) if way else None
+        return below.from_layer(way) if below and way else record
 
-    def _totals(self, step: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        ledger: dict[str, dict[str, Any]] = {}
-        drops: dict[tuple[str, str], dict[str, Any]] = {}
-        for name, count in self.counts:
-            if name != step:
-                continue
-            source = count["source"]
-            row = ledger.setdefault(
-                source,
-                {
-                    "step": step,
-                    "source": source,
-                    "rows_in": 0,
-                    "rows_kept": 0,
-                    "rows_dropped": 0,
-                    "rows_quarantined": 0,
-                },
-            )
-            row["rows_in"] += count["rows_in"]
-            row["rows_kept"] += count["kept"]
-            row["rows_quarantined"] += count["quarantined"]
-            for reason, (documents, num_bytes) in count["dropped"].items():
-                row["rows_dropped"] += documents
-                empty = {"step": step, "source": source, "reason": reason, "documents": 0, "bytes": 0}
-                drop = drops.setdefault((source, reason), empty)
-                drop["documents"] += documents
-                drop["bytes"] += num_bytes
-        for row in ledger.values():
-            if row["rows_in"] != row["rows_kept"] + row["rows_dropped"] + row["rows_quarantined"]:
-                raise StepError(f"step {step}, source {row['source']}: rows do not reconcile: {row}")
-        return [ledger[s] for s in sorted(ledger)], [drops[k] for k in sorted(drops)]
+    def from_layer(self, way: str) -> Record:
+        """The same, as a run that stands on this one names its files; `way` leads from there to here."""
+        return self._renamed(lambda path: f"{way}/{path}")
 
-    def _replace(self, table: Table, step: str, rows: list[dict[str, Any]]) -> None:
-        kept = {f.unit: f for f in load_manifest(self.folder, table.name).files if f.unit != step}
-        if rows:
-            data = pa.Table.from_pylist(rows, table.schema())
-            kept[step] = write_table(self.folder, table, data, stem=f"{step}/all", unit=step)
-        ordered: tuple[FileEntry, ...] = tuple(kept[s] for s in self.order if s in kept)
-        publish(self.folder, Manifest(table.name, ordered))
+    def from_base(self) -> Record:
+        """The same, as the run that this one stands on names the files, once they are there."""
+        return self._renamed(path_in_run)
+
+    def _renamed(self, name: Callable[[str], str]) -> Record:
+        files = {t: [replace(f, path=name(f.path)) for f in of] for t, of in self.files.items()}
+        attached = {t: [replace(a, path=name(a.path)) for a in of] for t, of in self.attached.items()}
+        return replace(self, files=files, attached=attached)
+
+    def is_whole(self, folder: Path) -> bool:
+        """Whether every file that this record names is there in its full size."""
+        tables = [(f.path, f.bytes) for files in self.files.values() for f in files]
+        attached = [(a.path, a.bytes) for files in self.attached.values() for a in files]
+        return all(has_size(folder / path, num_bytes) for path, num_bytes in (*tables, *attached))
+
+    def paths(self) -> set[str]:
+        """Every file that this record names, relative to the run folder."""
+        tables = [f.path for files in self.files.values() for f in files]
+        return {*tables, *(a.path for files in self.attached.values() for a in files)}

@@ -9,10 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from midmix.artifact import load_manifest, read_table
 from midmix.columns import tables_of
 from midmix.config import Config, nearest, parse_config
 from midmix.errors import ConfigError, InputError
+from midmix.table_files import read_table
+from midmix.table_manifest import load_manifest
 from midmix.tables import PARTS, TABLES
 
 if TYPE_CHECKING:

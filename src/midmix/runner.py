@@ -8,17 +8,20 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from midmix.artifact import Manifest, Record, is_made, load_manifest, publish, read_table, sweep, write_json
+from midmix.book import Book
 from midmix.config import Config
+from midmix.disk import write_json
 from midmix.errors import InputError, MidmixError
 from midmix.execution import open_pool
 from midmix.flow import FLOW, STEP_NAMES, Step
 from midmix.forget.receipts import refuse_forgotten
 from midmix.parts import load_parts
 from midmix.progress import Progress
-from midmix.record import Book
+from midmix.record import Record
 from midmix.run import refuse_pattern
 from midmix.step import Context
+from midmix.table_files import read_table, sweep
+from midmix.table_manifest import Manifest, is_made, load_manifest, publish
 from midmix.tables import QUARANTINE, TABLES
 from midmix.writer import only_writer
 

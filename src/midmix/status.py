@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from midmix.artifact import is_made, load_manifest
 from midmix.errors import InputError
 from midmix.flow import FLOW
+from midmix.table_manifest import is_made, load_manifest
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from midmix.artifact import Manifest, Record, load_manifest, publish, read_table
+from midmix.book import Book
 from midmix.config import Config
 from midmix.errors import DriftError, StepError
 from midmix.parts import Part, load_parts
 from midmix.pool import Pool
-from midmix.record import Book
+from midmix.record import Record
+from midmix.table_files import read_table
+from midmix.table_manifest import Manifest, load_manifest, publish
 from midmix.tables import Table
 from midmix.task import JSON, Task, Work, fingerprint, perform
 

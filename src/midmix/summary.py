@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from midmix.artifact import is_made
 from midmix.run import Run
 from midmix.show import rows_of
+from midmix.table_manifest import is_made
 
 
 def print_summary(run: Run) -> None:

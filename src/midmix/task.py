@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from midmix.artifact import Attachment, FileEntry, Record, attach_file, write_table
 from midmix.errors import StepError
 from midmix.parts import ROW_MASK, Documents, Part, document_keys, read_column
+from midmix.record import Record
+from midmix.table_files import attach_file, write_table
+from midmix.table_manifest import Attachment, FileEntry
 from midmix.tables import Table
 
 # Threads that write small files.

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from midmix.artifact import is_made
 from midmix.errors import InputError
 from midmix.run import Run
 from midmix.show import rows_of
+from midmix.table_manifest import is_made
 
 VERDICT_WIDTH = 14
 WIDE = 10_000  # columns of what is no terminal, so that nothing is cut

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 import midmix
-from midmix.artifact import load_manifest, publish
 from midmix.demo.corpus import write_demo
+from midmix.table_manifest import load_manifest, publish
 from midmix.tables import ARTEFACTS
 
 

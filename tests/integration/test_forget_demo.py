@@ -11,13 +11,15 @@ import polars as pl
 import pytest
 
 import midmix
-from midmix.artifact import Manifest, load_manifest, publish, read_table, sha256_of, write_table
 from midmix.config import load_config
+from midmix.disk import sha256_of
 from midmix.flow import CURATE, steps_between
 from midmix.forget.purge import purge
 from midmix.forget.without import make_without
 from midmix.mixer.export.trainers import read_plan
 from midmix.runner import run_steps
+from midmix.table_files import read_table, write_table
+from midmix.table_manifest import Manifest, load_manifest, publish
 from midmix.tables import EVIDENCE, PARTS, TOKENS, WEIGHTS
 
 pytestmark = pytest.mark.full

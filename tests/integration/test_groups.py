@@ -22,7 +22,6 @@ from token_run import publish_rows
 import midmix
 from midmix.add.commit import commit
 from midmix.add.preview import preview
-from midmix.artifact import load_manifest
 from midmix.config import Config, parse_config
 from midmix.demo.tokenizer import train_tokenizer
 from midmix.exposed import exposed_document, exposed_source
@@ -34,6 +33,7 @@ from midmix.mixer.exposure.layout import Layout, end_to_end
 from midmix.mixer.exposure.replay import ORDERS, Replay
 from midmix.mixer.plan.indexed import read_lengths
 from midmix.runner import run_steps
+from midmix.table_manifest import load_manifest
 from midmix.tables import EVIDENCE, WEIGHTS, format_key
 
 LONG = 1500

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import midmix
-from midmix.artifact import load_manifest
 from midmix.config import parse_config
 from midmix.flow import steps_between
 from midmix.runner import run_steps
+from midmix.table_manifest import load_manifest
 
 NUMBERS = (48, 90, 7)
 ITEM = (

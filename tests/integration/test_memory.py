@@ -29,9 +29,9 @@ import pytest
 import yaml
 
 import midmix
-from midmix.artifact import load_manifest
 from midmix.flow import CURATE
 from midmix.pool import ONE_THREAD
+from midmix.table_manifest import load_manifest
 
 CHILDREN = Path(f"/proc/self/task/{os.getpid()}/children")
 pytestmark = pytest.mark.skipif(not CHILDREN.exists(), reason="reads memory and children from /proc")
@@ -233,7 +233,7 @@ def test_no_step_holds_whole_tables(next_to_nothing: Measured, tmp_path: Path) -
 
 READ_ALL = """
 import pathlib, sys
-from midmix.artifact import read_table
+from midmix.table_files import read_table
 from midmix.tables import TABLES
 held = [read_table(pathlib.Path(sys.argv[1]), table) for table in TABLES.values()]
 """

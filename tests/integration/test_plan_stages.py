@@ -12,9 +12,9 @@ import pytest
 from token_run import random_texts, write_base, write_tokenizer, write_tokens
 
 import midmix
-from midmix.artifact import load_manifest, read_table, sha256_of
 from midmix.cli import main
 from midmix.config import Config, parse_config
+from midmix.disk import sha256_of
 from midmix.errors import ConfigError, InputError
 from midmix.flow import FLOW
 from midmix.mixer.plan.indexed import read_index, read_lengths
@@ -22,6 +22,8 @@ from midmix.mixer.plan.manifest import Plan, parse_plan
 from midmix.mixer.plan.packing import packing_lines
 from midmix.runner import run_steps
 from midmix.summary import print_summary
+from midmix.table_files import read_table
+from midmix.table_manifest import load_manifest
 from midmix.tables import PACKING, PLAN
 
 LENGTH, LONG, BATCH = 16, 64, 4

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from midmix.artifact import load_manifest
+from midmix.table_manifest import load_manifest
 from midmix.tables import DECISIONS, KEY
 
 COLUMNS = ("doc", "keep", "reason", "repeats")

@@ -21,13 +21,15 @@ from midmix.add.previews import (
     refuse_changes,
     steps_reached,
 )
-from midmix.artifact import Record, has_size, is_made, write_atomically
 from midmix.config import Config
 from midmix.curation.ingest.files import raw_files
+from midmix.disk import has_size, write_atomically
 from midmix.errors import InputError
 from midmix.layer import WAY, path_in_run
+from midmix.record import Record
 from midmix.run import Run, open_run
 from midmix.runner import run_steps
+from midmix.table_manifest import is_made
 from midmix.writer import only_writer
 
 

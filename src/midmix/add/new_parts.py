@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from midmix.artifact import Manifest, load_manifest, publish, read_table
 from midmix.config import Config
 from midmix.errors import StepError
 from midmix.flow import Step, StepModule, find_step
 from midmix.layer import base_of, way_to_base
 from midmix.parts import load_parts
+from midmix.table_files import read_table
+from midmix.table_manifest import Manifest, load_manifest, publish
 from midmix.tables import CURATED, DROPS, LEDGER, TOKEN_PARTS
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from midmix.artifact import read_table
 from midmix.config import Config, parse_config
 from midmix.config.text import read_yaml
 from midmix.errors import ConfigError, InputError
 from midmix.run import Run
+from midmix.table_files import read_table
 from midmix.tables import SOURCES
 
 SECTIONS = ("sources", "benchmarks", "survivor")

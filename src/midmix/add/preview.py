@@ -10,7 +10,7 @@ from midmix.add.figures import Figures, measure
 from midmix.add.new_parts import counting_steps
 from midmix.add.newcomer import grown_config, read_newcomer
 from midmix.add.previews import FIGURES, discard_replaced, open_layer, place_of, steps_reached
-from midmix.artifact import write_json
+from midmix.disk import write_json
 from midmix.errors import DriftError
 from midmix.flow import steps_between
 from midmix.progress import Progress

@@ -13,12 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from midmix.add.newcomer import Newcomer
-from midmix.artifact import Record, is_made, load_manifest, write_json
 from midmix.config import Config, nearest
 from midmix.curation.ingest.files import RawFile, as_settings, raw_files
+from midmix.disk import write_json
 from midmix.errors import ConfigError, InputError, MidmixError
 from midmix.flow import CURATE, Step
 from midmix.layer import WAY, base_of
+from midmix.record import Record
+from midmix.table_manifest import is_made, load_manifest
 from midmix.writer import only_writer
 
 FOLDER = "previews"

@@ -42,9 +42,9 @@ def forget(
     if purge:
         _purge(folder, source, json_file, workers, debug)
         return
-    from midmix.artifact import is_made
     from midmix.forget.forecast import forecast
     from midmix.forget.without import make_without
+    from midmix.table_manifest import is_made
 
     layer, findings = make_without(folder, source, workers=workers, debug=debug)
     files = forecast(folder, layer, source)

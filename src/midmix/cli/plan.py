@@ -112,12 +112,13 @@ def _recipe(path: Path, *, dry_run: bool, assignments: list[str] | None) -> tupl
 
 
 def _plan(folder: Path, assignments: tuple[str, ...], *, dry_run: bool, debug: bool) -> tuple[Any, ...]:
-    from midmix.artifact import load_manifest, read_table
     from midmix.flow import steps_between
     from midmix.mixer.plan.packing import measure_packing, packing_lines
     from midmix.mixer.plan.prepare import prepare
     from midmix.run import open_run
     from midmix.runner import run_steps
+    from midmix.table_files import read_table
+    from midmix.table_manifest import load_manifest
     from midmix.tables import PACKING, PARTS, SOURCES, TOKENS, WEIGHTS
 
     run = with_assignments(open_run(folder), assignments)

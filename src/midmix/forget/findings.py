@@ -6,11 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from midmix.add.changes import changed_verdicts
-from midmix.artifact import is_made, read_table
 from midmix.mixer.export.trainers import read_plan
 from midmix.query import quoted, sql_errors
 from midmix.run import Run
 from midmix.show import rows_of
+from midmix.table_files import read_table
+from midmix.table_manifest import is_made
 from midmix.tables import ARTEFACTS, PLAN
 
 Rows = list[dict[str, Any]]

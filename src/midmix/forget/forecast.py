@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from midmix.artifact import Record, is_made, load_manifest, manifest_path, read_table
 from midmix.flow import EXPORT
 from midmix.layer import path_in_run
 from midmix.mixer.export.step import FOLDER
+from midmix.record import Record
+from midmix.table_files import read_table
+from midmix.table_manifest import is_made, load_manifest, manifest_path
 from midmix.tables import EXPORTS, PARTS, STEPS, TABLES
 
 REMOVED, REWRITTEN, AGAIN = "removed", "rewritten", "made again"

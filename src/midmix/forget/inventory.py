@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from midmix.add.previews import FOLDER
-from midmix.artifact import Record, load_manifest, sha256_of
+from midmix.disk import sha256_of
 from midmix.forget.receipts import BEGUN, RECEIPTS
+from midmix.record import Record
+from midmix.table_manifest import load_manifest
 from midmix.tables import TABLES
 
 # Locks hold nothing, scratch nothing that was published, and a preview nothing that its base has not.

@@ -12,8 +12,8 @@ from typing import Any
 import midmix
 from midmix.add.commit import adopt
 from midmix.add.previews import discard, previews_of, steps_reached
-from midmix.artifact import Record, is_made, load_manifest, read_table, sweep, write_json
 from midmix.config import Config
+from midmix.disk import write_json
 from midmix.flow import steps_between
 from midmix.forget.config import config_without
 from midmix.forget.forecast import items_of
@@ -21,8 +21,11 @@ from midmix.forget.inventory import gone, take_inventory
 from midmix.forget.receipts import BEGUN, RECEIPTS
 from midmix.forget.without import make_without, run_chain
 from midmix.layer import WAY
+from midmix.record import Record
 from midmix.run import Run, open_run
 from midmix.runner import run_steps
+from midmix.table_files import read_table, sweep
+from midmix.table_manifest import is_made, load_manifest
 from midmix.tables import EXPORTS, PARTS, TABLES
 from midmix.writer import only_writer
 

@@ -8,9 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from midmix.artifact import Manifest, load_manifest, publish, read_file, read_table, write_table
 from midmix.mixer.plan.allocate import largest_remainder
 from midmix.mixer.simplex import WEIGHT_UNITS
+from midmix.table_files import read_file, read_table, write_table
+from midmix.table_manifest import Manifest, load_manifest, publish
 from midmix.tables import EVIDENCE, TOKENS, WEIGHTS, Table
 
 

@@ -17,9 +17,9 @@ from midmix.add.previews import (
     state_of,
     steps_reached,
 )
-from midmix.artifact import is_made, write_json
 from midmix.config import Config
 from midmix.curation.ingest.files import raw_files
+from midmix.disk import write_json
 from midmix.errors import ConfigError
 from midmix.flow import Step, steps_between
 from midmix.forget.config import config_without
@@ -29,6 +29,7 @@ from midmix.forget.weights import publish_weights
 from midmix.layer import WAY
 from midmix.run import open_run
 from midmix.runner import run_steps
+from midmix.table_manifest import is_made
 from midmix.tables import PLAN
 from midmix.writer import no_writer
 

@@ -1,6 +1,6 @@
 """Every table of a run: columns, dtypes, units, key. The only vocabulary that the steps share.
 
-A table is written through `midmix.artifact` alone, which checks it against its schema. `docs/tables.md` is made
+A table is written through `midmix.table_files` alone, which checks it against its schema. `docs/tables.md` is made
 from this package. Two rules hold everywhere, and the query face relies on them: the only unsigned 64-bit columns are
 document keys (`part << 32 | row`), and the only fixed 16-byte binary columns are 128-bit content hashes.
 """

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from token_run import Texts, publish_rows, random_texts, write_tokenizer, write_tokens
 
-from midmix.artifact import load_manifest, sha256_of
 from midmix.config import Config, parse_config
+from midmix.disk import sha256_of
 from midmix.flow import steps_between
 from midmix.mixer.plan.manifest import Plan, parse_plan
 from midmix.runner import run_steps
+from midmix.table_manifest import load_manifest
 from midmix.tables import (
     CONTAMINATION,
     CUTS,

@@ -13,9 +13,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from midmix.artifact import load_manifest, publish
 from midmix.cli import main
 from midmix.mixer.plan.manifest import Plan
+from midmix.table_manifest import load_manifest, publish
 
 
 def ask(capsys: pytest.CaptureFixture[str], run: Path, *arguments: str, code: int = 0) -> str:

@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.mixer.export.trainers import export_plan
 from midmix.mixer.exposure.replay import ORDERS, Replay, StepRead
 from midmix.mixer.plan.indexed import read_lengths
 from midmix.mixer.plan.joined import find_joints
 from midmix.mixer.plan.manifest import Plan
 from midmix.mixer.plan.models import Shard, Stage
+from midmix.table_manifest import load_manifest
 
 
 def missing(*packages: str) -> bool:

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from midmix.artifact import read_table
 from midmix.flow import steps_between
 from midmix.measured_texts import measured_texts
 from midmix.mixer.jobs.make import make_jobs
 from midmix.mixer.results.add import add_results
 from midmix.run import open_run
 from midmix.runner import run_steps
+from midmix.table_files import read_table
 from midmix.tables import DESIGNS, LAWS, LOSSES
 
 HERE = Path(__file__).parent

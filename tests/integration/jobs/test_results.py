@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from midmix.artifact import read_table
 from midmix.cli import main
 from midmix.errors import InputError
 from midmix.flow import steps_between
@@ -20,6 +19,7 @@ from midmix.mixer.jobs.manifest import Jobs, TrainerName
 from midmix.mixer.results.add import Added, add_results
 from midmix.run import open_run
 from midmix.runner import run_steps
+from midmix.table_files import read_table
 from midmix.tables import DESIGNS, LAWS, LOSSES
 
 TOKENS, STEPS = 8_192, 32

@@ -14,7 +14,6 @@ import pyarrow as pa
 import pytest
 
 import midmix
-from midmix.artifact import Manifest, load_manifest, publish, read_table, write_table
 from midmix.cli import main
 from midmix.config import Config, parse_config
 from midmix.errors import ConfigError, InputError
@@ -26,6 +25,8 @@ from midmix.forget.purge import purge
 from midmix.forget.without import make_without
 from midmix.mixer.export.trainers import read_plan
 from midmix.runner import run_steps
+from midmix.table_files import read_table, write_table
+from midmix.table_manifest import Manifest, load_manifest, publish
 from midmix.tables import EVIDENCE, PARTS, TOKENS, WEIGHTS, Table
 
 Manifests = Callable[[Path], dict[str, Any]]

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from token_run import Texts, write_base, write_tokenizer, write_tokens
 
-from midmix.artifact import load_manifest
 from midmix.config import Config, parse_config
 from midmix.flow import FLOW
 from midmix.mixer.plan.manifest import Plan, parse_plan
 from midmix.runner import run_steps
+from midmix.table_manifest import load_manifest
 
 # Domain: (first token id, tokens per train shard about, max epochs, weight in 1e-6).
 DOMAINS = {

@@ -15,11 +15,13 @@ import numpy as np
 import pytest
 
 import midmix
-from midmix.artifact import Manifest, attach_file, load_manifest, publish, read_table, sha256_of
 from midmix.cli import main
+from midmix.disk import sha256_of
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.export.step import export_plan
 from midmix.report import outcome
+from midmix.table_files import attach_file, read_table
+from midmix.table_manifest import Manifest, load_manifest, publish
 from midmix.tables import EXPORTS, PLAN, REALIZED, TOKENS
 
 LENGTH, BATCH = 16, 8

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.errors import InputError
 from midmix.mixer.export.step import export_plan
 from midmix.mixer.export.trainers import TRAINERS
+from midmix.table_manifest import load_manifest
 
 LENGTH = 64
 PACKED = sorted(set(TRAINERS) - {"nanotron"})

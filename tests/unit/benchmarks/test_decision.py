@@ -15,9 +15,10 @@ import pyarrow as pa
 import pytest
 from tokenizers import Tokenizer
 
-from midmix.artifact import Manifest, attach_file, publish, write_table
 from midmix.demo.tokenizer import train_tokenizer
 from midmix.errors import InputError
+from midmix.table_files import attach_file, write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import EVALUATION_ITEMS, PARTS, TOKENS, Table
 
 FOLDER = Path(__file__).parents[3] / "benchmarks"

@@ -13,9 +13,9 @@ from types import ModuleType
 
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.mixer.plan.manifest import parse_plan
 from midmix.mixer.plan.step import make_plan
+from midmix.table_manifest import load_manifest
 from midmix.tables import EVIDENCE, PARTS, SOURCES, TOKENS, WEIGHTS
 from midmix.task import Output, Task
 

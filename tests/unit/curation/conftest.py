@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from midmix.artifact import FileEntry, Manifest, publish, write_table
+from midmix.book import Book
 from midmix.config import Config, parse_config
-from midmix.record import Book
 from midmix.step import Context
+from midmix.table_files import write_table
+from midmix.table_manifest import FileEntry, Manifest, publish
 from midmix.tables import (
     CONTAMINATION,
     DOCUMENTS,
@@ -95,7 +96,7 @@ class Made:
 
     def rows(self, table: Table) -> list[dict[str, Any]]:
         """Every row of a table that has no column groups."""
-        from midmix.artifact import read_table
+        from midmix.table_files import read_table
 
         return read_table(self.folder, table).to_pylist()
 

@@ -13,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.curation import order
 from midmix.curation.order import checked_score, survivor_keys
 from midmix.errors import ConfigError
+from midmix.table_manifest import load_manifest
 from midmix.tables import DOCUMENTS, PARTS, SOURCES, SURVIVOR_SCORES, doc_key, format_key
 
 MakeRun = Callable[..., Any]

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from midmix.artifact import Manifest, Record, is_made, load_manifest, publish, read_table, write_table
 from midmix.layer import WAY, base_of, locate, path_in_run, way_to_base
+from midmix.record import Record
+from midmix.table_files import read_table, write_table
+from midmix.table_manifest import Manifest, is_made, load_manifest, publish
 from midmix.tables import DROPS
 
 ROW = {"step": "decide", "source": "web", "reason": "mine", "documents": 1, "bytes": 10}

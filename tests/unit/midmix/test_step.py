@@ -8,12 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import Manifest, load_manifest, publish, publish_unit, read_table, read_unit, write_table
+from midmix.book import Book
 from midmix.config import Config, parse_config
 from midmix.errors import DriftError, StepError
 from midmix.frozen import frozen_artefact
-from midmix.record import Book
 from midmix.step import Context
+from midmix.table_files import publish_unit, read_table, read_unit, write_table
+from midmix.table_manifest import Manifest, load_manifest, publish
 from midmix.tables import ARTEFACTS, DROPS, LEDGER, PARTS, SPANS, STEPS
 from midmix.task import ArtefactRecord, Output, Task, fingerprint
 

@@ -8,10 +8,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import Manifest, publish, write_table
 from midmix.cli import main
 from midmix.errors import InputError
 from midmix.run import open_run
+from midmix.table_files import write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import ANNEALS, EVIDENCE, LOSSES, Table
 from midmix.verdicts import print_verdicts
 

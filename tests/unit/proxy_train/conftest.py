@@ -16,11 +16,12 @@ import pytest
 import torch
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 
-from midmix.artifact import Manifest, attach_file, publish, write_table
 from midmix.config import Config, parse_config
 from midmix.proxy_train.model import Models, initial_row
 from midmix.proxy_train.shape import Shape
 from midmix.proxy_train.tokens import load_tokenizer
+from midmix.table_files import attach_file, write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import DESIGNS, EVALUATION_ITEMS, TOKENS, Table
 
 TEXTS = {

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from midmix.artifact import Manifest, load_manifest, publish, publish_unit
 from midmix.config import Config
 from midmix.errors import InputError
 from midmix.flow import FLOW
@@ -18,6 +17,8 @@ from midmix.proxy_train.start import FROM_SEED, schedule_settings
 from midmix.proxy_train.step import batches_of, read_runs, training_settings
 from midmix.proxy_train.tokens import load_tokenizer, make_item
 from midmix.runner import run_steps
+from midmix.table_files import publish_unit
+from midmix.table_manifest import Manifest, load_manifest, publish
 from midmix.tables import DESIGNS, EVALUATION_ITEMS, LOSSES, PROXIES, TOKENS
 from midmix.task import Output, Task
 

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import midmix
-from midmix.artifact import load_manifest
 from midmix.cli import main
 from midmix.config import Config
 from midmix.flow import FLOW
@@ -18,6 +17,7 @@ from midmix.proxy_train.shards import shards_by_domain
 from midmix.proxy_train.texts import document_text
 from midmix.proxy_train.tokens import read_heldout
 from midmix.runner import run_steps
+from midmix.table_manifest import load_manifest
 from midmix.tables import TOKENS
 
 

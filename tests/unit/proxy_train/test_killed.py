@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from midmix.artifact import load_manifest
 from midmix.config import Config
 from midmix.flow import FLOW
 from midmix.runner import run_steps
 from midmix.status import status_lines
+from midmix.table_manifest import load_manifest
 from midmix.tables import LOSSES, PROXIES
 
 TRAIN = [step for step in FLOW if step.name == "train"]

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import publish_unit, read_table, read_unit
 from midmix.config import Config
 from midmix.config.execution import Execution
 from midmix.execution.batch import Batch
@@ -21,6 +20,7 @@ from midmix.flow import FLOW
 from midmix.pool import Pool
 from midmix.proxy_train.step import halving_settings, ladder_settings
 from midmix.runner import run_steps
+from midmix.table_files import publish_unit, read_table, read_unit
 from midmix.tables import DESIGNS, HALVINGS, LOSSES, STEPS
 
 MakeRun = Callable[[str], Path]

@@ -12,13 +12,15 @@ from tokenizers import Tokenizer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 import midmix
-from midmix.artifact import load_manifest, publish_unit, read_table, sha256_of
 from midmix.config import Config
+from midmix.disk import sha256_of
 from midmix.errors import ConfigError, InputError, StepError
 from midmix.flow import FLOW
 from midmix.proxy_train.export import export_proxy
 from midmix.proxy_train.start import checkpoint_settings, schedule_settings
 from midmix.runner import run_steps
+from midmix.table_files import publish_unit, read_table
+from midmix.table_manifest import load_manifest
 from midmix.tables import DESIGNS, LOSSES, PROXIES, STEPS
 
 MakeRun = Callable[[str], Path]

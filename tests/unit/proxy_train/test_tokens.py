@@ -6,10 +6,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from midmix.artifact import Attachment, Manifest
 from midmix.errors import ConfigError, InputError
 from midmix.proxy_train.shards import itemsize, shards_by_domain
 from midmix.proxy_train.tokens import load_tokenizer, read_heldout
+from midmix.table_manifest import Attachment, Manifest
 from midmix.tables import TOKENS
 
 

@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import load_manifest, publish, write_table
 from midmix.curation.apply import step
 from midmix.curation.decide import step as decide_step
 from midmix.errors import StepError
+from midmix.table_files import write_table
+from midmix.table_manifest import load_manifest, publish
 from midmix.tables import CURATED, DECISIONS, DROPS, LEDGER, SPANS, STEPS, doc_key
 
 MakeRun = Callable[..., Any]

@@ -12,13 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from midmix.artifact import load_manifest, publish, write_table
 from midmix.columns import labels_of
 from midmix.config import parse_config
 from midmix.curation.classify import step
 from midmix.curation.classify.fasttext_rater import RaterSettings, train_rater
 from midmix.curation.classify.sample import Sample
 from midmix.errors import ConfigError, DriftError, InputError
+from midmix.table_files import write_table
+from midmix.table_manifest import load_manifest, publish
 from midmix.tables import ARTEFACTS, LABELS, LEDGER, SCORES, STEPS, doc_key
 
 MakeRun = Callable[..., Any]

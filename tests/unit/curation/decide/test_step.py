@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from midmix.artifact import load_manifest, publish
 from midmix.curation.decide import step
 from midmix.curation.dedup import exchange
 from midmix.errors import StepError
+from midmix.table_manifest import load_manifest, publish
 from midmix.tables import CUTS, DECISIONS, DROPS, LEDGER, SCORES, doc_key, format_key
 
 MakeRun = Callable[..., Any]

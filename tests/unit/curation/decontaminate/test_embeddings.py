@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.config import Benchmark, Leaks
 from midmix.curation.decontaminate import embedding_search, step
 from midmix.curation.decontaminate.embedding_search import MOST_NEAREST, nearest_items
 from midmix.curation.semantic.embed import directions
 from midmix.errors import ConfigError, DriftError, InputError
+from midmix.table_manifest import load_manifest
 from midmix.tables import CONTAMINATION, ITEM_COVERAGE, ITEM_EMBEDDINGS, format_key
 
 MakeModel = Callable[..., Path]

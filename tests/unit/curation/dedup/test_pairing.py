@@ -11,7 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import Manifest, load_manifest, publish, read_table, write_table
 from midmix.curation.dedup import step
 from midmix.curation.dedup.components import run_components
 from midmix.curation.dedup.equals import first_of_equals
@@ -19,6 +18,8 @@ from midmix.curation.dedup.in_memory import pair_documents
 from midmix.curation.dedup.overlap import APART, Bounds, count_shared
 from midmix.curation.dedup.parameters import signature_settings
 from midmix.curation.dedup.signatures import sign
+from midmix.table_files import read_table, write_table
+from midmix.table_manifest import Manifest, load_manifest, publish
 from midmix.tables import BANDS, DOCUMENTS, PAIRS, SKETCHES, TEXT, doc_key, format_key
 
 MakeRun = Callable[..., Any]

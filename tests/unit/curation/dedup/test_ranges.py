@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from midmix.artifact import write_table
 from midmix.curation.dedup import ranges
 from midmix.curation.dedup.ranges import Range, hash_blocks, hash_range, read_range, repeated, task_ranges, unique_pairs
+from midmix.table_files import write_table
 from midmix.tables import BANDS
 
 LEAST, MOST = -(2**55), 2**55 - 1

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from midmix.artifact import load_manifest, publish
+from midmix.book import Book
 from midmix.curation.dedup import candidates, compared, known, places, ranges, step, verify
 from midmix.errors import StepError
-from midmix.record import Book
 from midmix.step import Context
+from midmix.table_manifest import load_manifest, publish
 from midmix.tables import APART, BANDS, DOCUMENTS, LEDGER, PAIRS, PARTS, SIGNATURES, SOURCES, format_key
 from midmix.task import Output, Task
 

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from midmix.artifact import Manifest, publish, write_table
 from midmix.curation.decide import step as decide
 from midmix.curation.dedup.overlap import count_shared
 from midmix.curation.dedup.shingles import Shingles
 from midmix.curation.past.candidates import distinct_pairs, join
 from midmix.curation.past.folded import Folded, fold
 from midmix.curation.past.keys import all_key_rows, text_key_rows
+from midmix.table_files import write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import BANDS, DECISIONS, HASH, PAST_PAIRS, parse_key
 
 MakeRun = Callable[..., Any]

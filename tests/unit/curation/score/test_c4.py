@@ -10,7 +10,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.config import Config, load_config
 from midmix.curation.clean import REMOVE, apply_edits, edit_texts, edits_in_force
 from midmix.curation.decide.resolve import resolve_rules
@@ -21,6 +20,7 @@ from midmix.curation.score.c4.marks import BRACKET, JAVASCRIPT, LOREM, POLICY
 from midmix.curation.score.groups import score_texts
 from midmix.curation.score.prepared import Prepared
 from midmix.parts import Documents
+from midmix.table_manifest import load_manifest
 from midmix.tables import SPANS, TEXT, doc_key
 
 FIVE = "First one here. Second one here. Third one here. Fourth one here. Fifth one here."

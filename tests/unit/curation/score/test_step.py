@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.curation.score import step
 from midmix.errors import DriftError
+from midmix.table_manifest import load_manifest
 from midmix.tables import LEDGER, SCORES, SPANS, STEPS, doc_key
 
 MakeRun = Callable[..., Any]

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.config import parse_config
 from midmix.curation.apply import step as apply_step
 from midmix.curation.decide import step as decide_step
 from midmix.curation.tokenize import entries, exchange, step
 from midmix.curation.tokenize.grouping import split_hashes
 from midmix.errors import ConfigError
+from midmix.table_manifest import load_manifest
 from midmix.tables import HASH, STEPS, TOKENS, doc_key
 
 MakeRun = Callable[..., Any]

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.curation.apply import step as apply_step
 from midmix.curation.decide import step as decide_step
 from midmix.curation.tokenize import encode as encode_module
 from midmix.curation.tokenize import exchange, step
 from midmix.errors import ConfigError
+from midmix.table_manifest import load_manifest
 from midmix.tables import CURATED, LEDGER, STEPS, TOKENS
 
 MakeRun = Callable[..., Any]

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from midmix.artifact import Attachment, Manifest, Record, attach_file, publish
 from midmix.config import Config, parse_config
 from midmix.forget.purge import _drop
+from midmix.record import Record
+from midmix.table_files import attach_file
+from midmix.table_manifest import Attachment, Manifest, publish
 from midmix.tables import TOKENS
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import Manifest, publish, read_table, write_table
 from midmix.forget.weights import publish_weights
+from midmix.table_files import read_table, write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import EVIDENCE, TOKENS, WEIGHTS, Table
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from midmix.artifact import Manifest, publish, write_table
 from midmix.mixer.design.dry_run import design_of
 from midmix.mixer.design.inputs import inputs_of
 from midmix.run import Run, open_run
+from midmix.table_files import write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import DESIGNS, LOSSES, PARTS, TOKENS, Table
 
 HELD = {"code": 2_000_000, "maths": 1_000_000, "web": 6_000_000}

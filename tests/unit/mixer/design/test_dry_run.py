@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from midmix.artifact import load_manifest
 from midmix.mixer.design.cost import Check
 from midmix.mixer.design.dry_run import preview
 from midmix.run import Run
+from midmix.table_manifest import load_manifest
 
 
 def test_runs_and_compute_add_up(tokenized: Run) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from midmix.artifact import read_table
 from midmix.cli import main
 from midmix.errors import InputError
 from midmix.mixer.design.grow import NewRun, add_runs
 from midmix.mixer.design.next_runs import Next, next_runs
 from midmix.run import Run
+from midmix.table_files import read_table
 from midmix.tables import DESIGNS
 
 DOMAINS = ("code", "maths", "web")

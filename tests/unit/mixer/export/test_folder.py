@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from midmix.artifact import Manifest, attach_file, publish
 from midmix.config import StageSection
 from midmix.config.stages import Boundary, Rate
 from midmix.errors import ConfigError, InputError
@@ -21,6 +20,8 @@ from midmix.mixer.export.folder import Written, check_replaceable, record_of, wr
 from midmix.mixer.export.megatron import MEGATRON
 from midmix.mixer.export.trainers import TRAINERS, export_plan, make_export, read_plan
 from midmix.mixer.plan.manifest import Plan
+from midmix.table_files import attach_file
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import PLAN
 from midmix.within import read_within
 

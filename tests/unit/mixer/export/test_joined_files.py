@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from midmix.artifact import sha256_of
+from midmix.disk import sha256_of
 from midmix.mixer.export.joined_files import joined_files
 from midmix.mixer.plan.indexed import read_index, read_lengths
 from midmix.mixer.plan.joined import find_joints

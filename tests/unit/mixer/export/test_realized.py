@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from midmix.artifact import Manifest, attach_file, publish, read_table
 from midmix.errors import InputError
 from midmix.mixer.export.realized import add_realized, is_realized
 from midmix.mixer.plan.manifest import Plan
+from midmix.table_files import attach_file, read_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import PLAN, REALIZED
 from midmix.writer import only_writer
 

@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from midmix.artifact import Manifest, attach_file, publish
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.export.trainers import TRAINERS, check_needs, export_plan
 from midmix.mixer.plan.manifest import Plan
+from midmix.table_files import attach_file
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import PLAN
 
 Fields = dict[str, Any]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from token_run import PLAN_TOKENIZER
 
-from midmix.artifact import sha256_of
 from midmix.config import Mixture, StageSection
+from midmix.disk import sha256_of
 from midmix.megatron_index import write_index
 from midmix.mixer.plan.models import Domain, Shard, SourceTokens, TokenFile, Tokenizer
 from midmix.mixer.plan.wishes import Wish, make_wishes

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from midmix.artifact import sha256_of
+from midmix.disk import sha256_of
 from midmix.mixer.jobs import pools
 from midmix.mixer.jobs.pools import Cutter
 from midmix.mixer.plan.indexed import read_index, read_lengths

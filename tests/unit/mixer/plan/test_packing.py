@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 from token_run import write_tokens
 
-from midmix.artifact import load_manifest
 from midmix.mixer.plan.packing import Cuts, count_cuts, count_in_tokens, packing_lines
+from midmix.table_manifest import load_manifest
 
 # In sequences of 8 they lie at 0-5, 5-11, 11-21 and 21-24: the second is cut at 8, the third at 16.
 LENGTHS = (5, 6, 10, 3)

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from midmix.artifact import Attachment, Manifest, sha256_of
+from midmix.disk import sha256_of
 from midmix.errors import ConfigError, InputError
 from midmix.mixer.design.supply import Supply
 from midmix.mixer.plan.buckets import bucket_lengths, count_buckets
@@ -20,6 +20,7 @@ from midmix.mixer.plan.pool import make_buckets
 from midmix.mixer.plan.supply import make_domains, read_shards
 from midmix.mixer.plan.token_shards import TokenShards
 from midmix.mixer.plan.tokenizer import identify
+from midmix.table_manifest import Attachment, Manifest
 
 
 def index_bytes(lengths: list[int], code: int = 8, version: int = 1) -> bytes:

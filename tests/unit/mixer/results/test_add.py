@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from midmix.artifact import Manifest, publish, read_table, write_table
 from midmix.errors import InputError
 from midmix.mixer.results import held
 from midmix.mixer.results.add import Added, add_results
+from midmix.table_files import read_table, write_table
+from midmix.table_manifest import Manifest, publish
 from midmix.tables import DESIGNS, LOSSES
 
 ROWS = [

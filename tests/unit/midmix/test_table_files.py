@@ -5,8 +5,9 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from midmix import artifact
 from midmix.errors import InputError, StepError
+from midmix.table_files import attach_file, read_table, sweep, write_table
+from midmix.table_manifest import FileEntry, Manifest, is_made, load_manifest, publish
 from midmix.tables import DROPS, SCORES, SPANS
 
 
@@ -28,67 +29,50 @@ def spans(rows: int) -> pa.Table:
 def test_bytes_do_not_depend_on_the_chunks_that_rows_come_in(tmp_path: Path, chunk: int) -> None:
     whole = spans(40_001)
     batches = [whole.slice(i, chunk) for i in range(0, whole.num_rows, chunk)]
-    one = artifact.write_table(tmp_path / "a", SPANS, whole, stem="x")
-    many = artifact.write_table(tmp_path / "b", SPANS, batches, stem="x")
+    one = write_table(tmp_path / "a", SPANS, whole, stem="x")
+    many = write_table(tmp_path / "b", SPANS, batches, stem="x")
     assert one == many
     assert (tmp_path / "a" / one.path).read_bytes() == (tmp_path / "b" / many.path).read_bytes()
 
 
 def test_a_manifest_lists_exact_files_and_reads_back(tmp_path: Path) -> None:
-    entry = artifact.write_table(tmp_path, SPANS, spans(3), stem="p00000000", part=0)
-    attached = artifact.attach_file(tmp_path, SPANS, "deep/name.bin", lambda path: path.write_bytes(b"abc"))
-    assert not artifact.is_made(tmp_path, "spans")
-    artifact.publish(tmp_path, artifact.Manifest("spans", (entry,), (attached,)))
-    manifest = artifact.load_manifest(tmp_path, "spans")
+    entry = write_table(tmp_path, SPANS, spans(3), stem="p00000000", part=0)
+    attached = attach_file(tmp_path, SPANS, "deep/name.bin", lambda path: path.write_bytes(b"abc"))
+    assert not is_made(tmp_path, "spans")
+    publish(tmp_path, Manifest("spans", (entry,), (attached,)))
+    manifest = load_manifest(tmp_path, "spans")
     assert manifest.files == (entry,)
     assert (entry.rows, entry.part) == (3, 0)
     assert (tmp_path / manifest.attachments["deep/name.bin"]).read_bytes() == b"abc"
-    assert artifact.read_table(tmp_path, SPANS).equals(spans(3))
+    assert read_table(tmp_path, SPANS).equals(spans(3))
 
 
 def test_wrong_columns_and_forbidden_nulls_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StepError, match=r"got columns .*'step'.* expected"):
-        artifact.write_table(tmp_path, SPANS, pa.table({"step": ["a"]}), stem="x")
+        write_table(tmp_path, SPANS, pa.table({"step": ["a"]}), stem="x")
     row = {"step": ["a"], "source": [None], "reason": ["r"], "documents": [1], "bytes": [1]}
     with pytest.raises(StepError, match="column source has NULL"):
-        artifact.write_table(
+        write_table(
             tmp_path, DROPS, pa.table(row, schema=pa.schema([(f.name, f.type) for f in DROPS.schema()])), stem="x"
         )
 
 
 def test_column_groups_are_put_side_by_side_only_when_their_keys_agree(tmp_path: Path) -> None:
-    def group(unit: str, keys: list[int]) -> artifact.FileEntry:
+    def group(unit: str, keys: list[int]) -> FileEntry:
         schema = SCORES.schema(unit)
         columns = {f.name: pa.array(keys if f.name == "doc" else [0] * len(keys)).cast(f.type) for f in schema}
-        return artifact.write_table(tmp_path, SCORES, pa.table(columns, schema=schema), stem=unit, unit=unit)
+        return write_table(tmp_path, SCORES, pa.table(columns, schema=schema), stem=unit, unit=unit)
 
-    artifact.publish(tmp_path, artifact.Manifest("scores", (group("text", [1, 2]), group("math", [1, 2]))))
-    table = artifact.read_table(tmp_path, SCORES)
+    publish(tmp_path, Manifest("scores", (group("text", [1, 2]), group("math", [1, 2]))))
+    table = read_table(tmp_path, SCORES)
     assert "num_words" in table.column_names and "latex_command_density" in table.column_names
-    artifact.publish(tmp_path, artifact.Manifest("scores", (group("text", [1, 2]), group("math", [1, 3]))))
+    publish(tmp_path, Manifest("scores", (group("text", [1, 2]), group("math", [1, 3]))))
     with pytest.raises(InputError, match="other keys"):
-        artifact.read_table(tmp_path, SCORES)
-
-
-def test_a_damaged_manifest_is_an_error_that_names_it(tmp_path: Path) -> None:
-    path = artifact.manifest_path(tmp_path, "spans")
-    path.parent.mkdir(parents=True)
-    path.write_text("{")
-    with pytest.raises(InputError, match=r"spans\.json: no readable manifest"):
-        artifact.load_manifest(tmp_path, "spans")
-
-
-def test_a_cut_off_record_counts_as_not_done(tmp_path: Path) -> None:
-    path = tmp_path / "r.json"
-    record = artifact.Record("f", {"settings": 1}, counts=[{"source": "a"}])
-    record.save(path, scratch=tmp_path)
-    assert artifact.Record.load(path) == record
-    path.write_text(path.read_text()[:20])
-    assert artifact.Record.load(path) is None
+        read_table(tmp_path, SCORES)
 
 
 def test_sweep_removes_what_nothing_names(tmp_path: Path) -> None:
-    kept = artifact.write_table(tmp_path, SPANS, spans(2), stem="kept")
-    gone = artifact.write_table(tmp_path, SPANS, spans(4), stem="gone")
-    artifact.sweep(tmp_path, {kept.path})
+    kept = write_table(tmp_path, SPANS, spans(2), stem="kept")
+    gone = write_table(tmp_path, SPANS, spans(4), stem="gone")
+    sweep(tmp_path, {kept.path})
     assert (tmp_path / kept.path).exists() and not (tmp_path / gone.path).exists()
