@@ -82,7 +82,7 @@ def spread_shares(shares: Mapping[str, float], supply: Supply, declared: Collect
             if share and not held.sum():
                 raise ConfigError(
                     f"{where}: source {name!r} has no token in the train split; leave it out or keep more of it. "
-                    'What dropped it: midmix sql RUN "SELECT source, reason, count(*) FROM decisions GROUP BY ALL"'
+                    'What dropped it: midmix sql RUN "FROM drops"'
                 )
             weights += share * held / max(int(held.sum()), 1)
         elif name in declared:

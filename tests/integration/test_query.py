@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from midmix.runner import run_steps
 from midmix.show import write_result
 from midmix.tables import TABLES
 
+FOLDERS = ("curation", "mixer", "proxy_train", "kernels")
 VIEWS = """
 sources parts documents scores labels spans pairs duplicates duplicate_losses contamination decisions cuts rules
 all_rules rule_effect overlap curated artefacts steps ledger drops quarantine tokens evaluation_items item_coverage designs losses laws
@@ -35,6 +37,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     (folder / "c.yaml").write_text(yaml.safe_dump({"sources": {"s": {"path": "a.parquet", "kind": "prose"}}}))
     run_steps(load_config(folder / "c.yaml"), folder / "out", steps_between(None, "ingest"), workers=1, quiet=True)
     return midmix.open(folder / "out")
+
+
+def advised() -> list[str]:
+    """Every query that a message or a document tells people to type."""
+    root = Path(__file__).parents[2]
+    files = [root / "README.md", *(root / "docs").glob("*.md")]
+    files += [
+        path for name in ("src/midmix", *FOLDERS) for path in (root / name).rglob("*") if path.suffix in (".py", ".md")
+    ]
+    found = {query for path in files for query in re.findall(r'midmix sql [^"\n]+"([^"\n]+)"', path.read_text("utf-8"))}
+    return sorted(found - {"SELECT ..."})
+
+
+def test_every_query_that_is_advised_runs(run: Run) -> None:
+    queries = advised()
+    assert len(queries) > 5
+    for query in queries:
+        run.sql(query)
 
 
 @pytest.mark.parametrize("view", VIEWS)
