@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from midmix.errors import InputError
 from midmix.table_files import read_table
 from midmix.tables import DESIGNS
-from midmix.tables.mixture import OUTSIDE
+from midmix.tables.mixture import OUTSIDE, REFERENCES
 
 
 @dataclass(frozen=True)
 class DesignedRun:
-    """A run of DESIGNS. `weights` are its shares above 0 by domain, `pools` the parts of a domain's text that it may draw from."""
+    """A run of DESIGNS. `weights` are its shares above 0 by domain, `pools` the parts of a domain's text that it may draw from.
+
+    `beyond_caps` is whether it may read a domain more often than allowed: references are tried as they are, and repeated so.
+    """
 
     run: int
     role: str
     seed: int
     weights: dict[str, float] = field(default_factory=dict)
     pools: dict[str, float] = field(default_factory=dict)
+    beyond_caps: bool = False
 
 
 def read_runs(folder: Path) -> list[DesignedRun]:
@@ -38,7 +42,8 @@ def read_runs(folder: Path) -> list[DesignedRun]:
         raise InputError(
             f"{folder}: no design, so there is nothing to make jobs of. Run `midmix design {folder}` first."
         )
-    return [runs[number] for number in sorted(runs)]
+    references = [run.weights for run in runs.values() if run.role in REFERENCES]
+    return [replace(runs[number], beyond_caps=runs[number].weights in references) for number in sorted(runs)]
 
 
 def pool_key(pools: Mapping[str, float]) -> tuple[tuple[str, float], ...]:

@@ -80,17 +80,19 @@ def _share(run: DesignedRun, wish: Wish, domain: Domain | None, name: str, seque
 
 
 def _check_supply(run: DesignedRun, domain: Domain, tokens: int, length: int) -> None:
-    """Raise ConfigError, with the number, where a run reads a domain more often than allowed.
+    """Raise ConfigError, with the number, where a run reads a domain more often than allowed and is no reference.
 
     Micro-anneals that draw from a part of a domain repeat it on purpose. One sequence more is rounding.
     """
+    if run.beyond_caps or domain.id in run.pools:
+        return
     left = max(Fraction(repr(domain.max_epochs)) - Fraction(repr(domain.spent_epochs)), Fraction(0))
     most = int(left * domain.tokens)
-    if domain.id not in run.pools and tokens > most + length:
+    if tokens > most + length:
         raise ConfigError(
             f"run {run.run}: domain {domain.id} has a weight of {run.weights[domain.id]:.4f}, which takes {tokens:,} "
             f"tokens; the {domain.tokens:,} at hand give {most:,} at the {float(left):g} epochs that are left: "
-            f"{tokens - most:,} are missing. Give fewer --tokens, raise mixture.max_epochs, or design again."
+            f"{tokens - most:,} are missing. Give no more --tokens than mixture.tokens, raise mixture.max_epochs, or design again."
         )
 
 

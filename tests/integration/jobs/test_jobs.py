@@ -137,6 +137,22 @@ def test_small_shards_are_one_file_for_every_job(
     assert contents(folder) == before
 
 
+def test_references_and_their_repeats_may_pass_a_cap_and_no_other_run(
+    run: Path, olmo_checkpoint: Path, redesign: Callable[[Design], None]
+) -> None:
+    state = run / "state" / "config.json"
+    kept = json.loads(state.read_text())
+    kept["config"]["mixture"]["max_epochs"] = {"default": 4, "math": 1}
+    state.write_text(json.dumps(kept))
+    beyond, within = (0.0, 0.5, 0.5), (0.4, 0.1, 0.5)  # of math 16,384 and 3,277 of 7,000 tokens
+    redesign([("control", 0, beyond), ("space-filling", 0, within), ("replicate", 1, beyond), ("replicate", 1, within)])
+    _, jobs = make(run, olmo_checkpoint)
+    assert [job.mixture["math"] for job in jobs.jobs] == [4096, 832, 4096, 832]
+    redesign([("control", 0, within), ("space-filling", 0, beyond)])
+    with pytest.raises(ConfigError, match=r"run 1: domain math has a weight of 0\.5000"):
+        make(run, olmo_checkpoint)
+
+
 def test_texts_are_measured_token_by_token_as_windows(run: Path, olmo_checkpoint: Path) -> None:
     folder, jobs = make(run, olmo_checkpoint)
     texts = json.loads((folder / "evaluation" / "texts.json").read_text())

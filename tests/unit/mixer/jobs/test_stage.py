@@ -46,6 +46,14 @@ def test_a_domain_short_of_supply_is_refused_with_the_number(files: Any, wish: W
         make_stage(run, wish, domains, seed=1)
 
 
+def test_a_reference_is_tried_as_it_is(files: Any, wish: Wish, tokenizer: Tokenizer) -> None:
+    domains = {"web": files.domain("web", 12, max_epochs=1.0)}
+    run = DesignedRun(1, "web", 0, {"web": 1.0}, beyond_caps=True)
+    stage = make_stage(run, wish, domains, seed=1)
+    assert stage.mixture[0].tokens == 96  # of 60 at hand
+    assert plan_of(stage, domains, tokenizer).domain("web").max_epochs == 2.0
+
+
 def test_one_sequence_beyond_the_cap_is_rounding(files: Any, wish: Wish) -> None:
     domains = {"web": files.domain("web", 40), "math": files.domain("math", 9, max_epochs=1.0)}
     stage = make_stage(DesignedRun(0, "interior", 0, {"math": 0.5, "web": 0.5}), wish, domains, seed=1)
