@@ -16,7 +16,6 @@ from midmix.mixer import baselines
 from midmix.mixer.design.pool import dirichlet_pool
 from midmix.mixer.limits import Limits
 from midmix.mixer.simplex import F64, I64, hellinger, mixture_groups, round_weights
-from midmix.tables.mixture import REFERENCES
 
 POOL_SIZE = 4096
 SAME_MIXTURE = 0.02  # Hellinger distance under which two mixtures teach the same
@@ -103,9 +102,9 @@ def design_mixtures(
         chosen = k_center(pool, placed, num_mixtures - len(fixed))
     rows = [*placed, *pool[chosen]]
     roles = [role for role, _ in fixed] + ["space-filling"] * len(chosen)
+    exempt = ("control", "web", "natural", "baseline")
     rounded = [
-        round_weights(w, None if role in REFERENCES else limits.domain_high)
-        for role, w in zip(roles, rows, strict=True)
+        round_weights(w, None if role in exempt else limits.domain_high) for role, w in zip(roles, rows, strict=True)
     ]
     repeated = [i for i, role in enumerate(roles) if role in ("control", "natural")]
     replicas = [(i, s) for s in range(1, num_seeds) for i in repeated]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from midmix.mixer.jobs.manifest import Jobs
-from midmix.tables.mixture import REFERENCES
 
 STARTED_BY = {
     "olmo-core": "LAUNCH='torchrun --nproc-per-node=8'",
@@ -65,7 +64,7 @@ Each `run-*/job.sh` trains one run of the design from the checkpoint `{jobs.chec
 {jobs.tokens:,} tokens at most in whole batches of {jobs.global_batch_sequences} x {jobs.sequence_length}, learning rate
 {schedule.form} from the checkpoint's own to {schedule.end:g}. Loaded: {LOADED[jobs.trainer]}.
 Measured: {MEASURED[jobs.trainer]}. Roles, mixtures in tokens and seeds are in `{"JOBS.json"}`; equal seeds read in equal order.
-References ({", ".join(REFERENCES)}, and their repeats) are mixed as they are, also where that repeats a domain beyond its cap.
+References, ablations and micro-anneals are mixed as they were asked for, also where that repeats a domain beyond its cap.
 
     {STARTED_BY[jobs.trainer]} bash run-all.sh      # or sbatch slurm.sh; a job that ended is not run again
     midmix results add RUN THIS_FOLDER              # takes in what has ended; what is missing or broken is named

@@ -9,14 +9,15 @@ from pathlib import Path
 from midmix.errors import InputError
 from midmix.table_files import read_table
 from midmix.tables import DESIGNS
-from midmix.tables.mixture import OUTSIDE, REFERENCES
+from midmix.tables.mixture import CANDIDATE_ROLES, OUTSIDE
 
 
 @dataclass(frozen=True)
 class DesignedRun:
     """A run of DESIGNS. `weights` are its shares above 0 by domain, `pools` the parts of a domain's text that it may draw from.
 
-    `beyond_caps` is whether it may read a domain more often than allowed: references are tried as they are, and repeated so.
+    `beyond_caps` is whether it may read a domain more often than allowed. Candidates may not, nor what repeats their mixtures;
+    references, ablations and micro-anneals are tried as they were asked for.
     """
 
     run: int
@@ -42,8 +43,8 @@ def read_runs(folder: Path) -> list[DesignedRun]:
         raise InputError(
             f"{folder}: no design, so there is nothing to make jobs of. Run `midmix design {folder}` first."
         )
-    references = [run.weights for run in runs.values() if run.role in REFERENCES]
-    return [replace(runs[number], beyond_caps=runs[number].weights in references) for number in sorted(runs)]
+    capped = [run.weights for run in runs.values() if run.role in CANDIDATE_ROLES]
+    return [replace(runs[number], beyond_caps=runs[number].weights not in capped) for number in sorted(runs)]
 
 
 def pool_key(pools: Mapping[str, float]) -> tuple[tuple[str, float], ...]:

@@ -80,11 +80,8 @@ def _share(run: DesignedRun, wish: Wish, domain: Domain | None, name: str, seque
 
 
 def _check_supply(run: DesignedRun, domain: Domain, tokens: int, length: int) -> None:
-    """Raise ConfigError, with the number, where a run reads a domain more often than allowed and is no reference.
-
-    Micro-anneals that draw from a part of a domain repeat it on purpose. One sequence more is rounding.
-    """
-    if run.beyond_caps or domain.id in run.pools:
+    """Raise ConfigError, with the number, where a run reads a domain more often than it may. One sequence more is rounding."""
+    if run.beyond_caps:
         return
     left = max(Fraction(repr(domain.max_epochs)) - Fraction(repr(domain.spent_epochs)), Fraction(0))
     most = int(left * domain.tokens)

@@ -12,8 +12,6 @@ GROWN = (ADDED, OUTSIDE)
 FIRST_ADDED, FIRST_OUTSIDE = 100_000, 1_000_000
 # Runs added together start at a multiple of this, so that what is added later leaves their batches as they are.
 ADDED_TOGETHER = 1_000
-# Roles of mixtures that are tried as they are, even beyond the caps.
-REFERENCES = ("control", "web", "natural", "baseline")
 # Roles that halving may stop; all others are references, repeats, or runs that are compared seed by seed.
 CANDIDATE_ROLES = ("interior", "space-filling", "sequential")
 

@@ -137,7 +137,7 @@ def test_small_shards_are_one_file_for_every_job(
     assert contents(folder) == before
 
 
-def test_references_and_their_repeats_may_pass_a_cap_and_no_other_run(
+def test_candidates_alone_and_what_repeats_them_keep_to_caps(
     run: Path, olmo_checkpoint: Path, redesign: Callable[[Design], None]
 ) -> None:
     state = run / "state" / "config.json"
@@ -145,12 +145,14 @@ def test_references_and_their_repeats_may_pass_a_cap_and_no_other_run(
     kept["config"]["mixture"]["max_epochs"] = {"default": 4, "math": 1}
     state.write_text(json.dumps(kept))
     beyond, within = (0.0, 0.5, 0.5), (0.4, 0.1, 0.5)  # of math 16,384 and 3,277 of 7,000 tokens
-    redesign([("control", 0, beyond), ("space-filling", 0, within), ("replicate", 1, beyond), ("replicate", 1, within)])
+    roles = ("control", "web", "natural", "baseline", "replicate", "ablation", "micro-anneal")
+    redesign([("space-filling", 0, within), ("replicate", 1, within), *((role, 0, beyond) for role in roles)])
     _, jobs = make(run, olmo_checkpoint)
-    assert [job.mixture["math"] for job in jobs.jobs] == [4096, 832, 4096, 832]
-    redesign([("control", 0, within), ("space-filling", 0, beyond)])
-    with pytest.raises(ConfigError, match=r"run 1: domain math has a weight of 0\.5000"):
-        make(run, olmo_checkpoint)
+    assert [job.mixture["math"] for job in jobs.jobs] == [832, 832, *[4096] * len(roles)]
+    for role in ("interior", "space-filling", "sequential"):
+        redesign([("control", 0, within), ("replicate", 1, beyond), (role, 0, beyond)])
+        with pytest.raises(ConfigError, match=r"run 1: domain math has a weight of 0\.5000"):
+            make(run, olmo_checkpoint)
 
 
 def test_texts_are_measured_token_by_token_as_windows(run: Path, olmo_checkpoint: Path) -> None:

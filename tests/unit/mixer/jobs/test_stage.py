@@ -62,7 +62,7 @@ def test_one_sequence_beyond_the_cap_is_rounding(files: Any, wish: Wish) -> None
 
 def test_a_micro_anneal_repeats_its_part_on_purpose(files: Any, wish: Wish, tokenizer: Tokenizer) -> None:
     domains = {"web": files.domain("web", 40), "math": files.domain("math", 4, max_epochs=1.0)}
-    run = DesignedRun(100_000, "micro-anneal", 0, {"math": 0.5, "web": 0.5}, {"math": 0.25})
+    run = DesignedRun(100_000, "micro-anneal", 0, {"math": 0.5, "web": 0.5}, {"math": 0.25}, beyond_caps=True)
     stage = make_stage(run, wish, domains, seed=1)
     assert stage.mixture[0].epochs == 3.0
     assert plan_of(stage, domains, tokenizer).domain("math").max_epochs == 3.0
