@@ -69,8 +69,8 @@ class Cutter:
         write_end_to_end(shards, self.dtype, self.paths, *files)
         bin_file, idx_file = map(self._listed, files)
         joined = replace(shards[0], tokens=tokens, documents=documents, bin=bin_file, idx=idx_file)
-        placed = ({**small, joined.index: joined}.get(s.index, s) for s in domain.shards)
-        return domain.model_copy(update={"shards": tuple(s for s in placed if s is joined or s.index not in small)})
+        others = [shard for shard in domain.shards if shard.index not in small]
+        return domain.model_copy(update={"shards": tuple(sorted([joined, *others], key=lambda shard: shard.index))})
 
     def _head(self, domain: str, shard: Shard, tokens: int) -> Shard:
         """The first documents of a shard, at least `tokens` of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,8 +16,8 @@ from midmix.tables.mixture import CANDIDATE_ROLES, OUTSIDE
 class DesignedRun:
     """A run of DESIGNS. `weights` are its shares above 0 by domain, `pools` the parts of a domain's text that it may draw from.
 
-    `beyond_caps` is whether it may read a domain more often than allowed. Candidates may not, nor what repeats their mixtures;
-    references, ablations and micro-anneals are tried as they were asked for.
+    `beyond_caps` is whether it may read a domain more often than allowed. Candidates and their replicates may not; references,
+    ablations and micro-anneals are tried as they were asked for.
     """
 
     run: int
@@ -43,8 +43,12 @@ def read_runs(folder: Path) -> list[DesignedRun]:
         raise InputError(
             f"{folder}: no design, so there is nothing to make jobs of. Run `midmix design {folder}` first."
         )
-    capped = [run.weights for run in runs.values() if run.role in CANDIDATE_ROLES]
-    return [replace(runs[number], beyond_caps=runs[number].weights not in capped) for number in sorted(runs)]
+    candidates = [run.weights for run in runs.values() if run.role in CANDIDATE_ROLES]
+    return [replace(runs[number], beyond_caps=not _is_capped(runs[number], candidates)) for number in sorted(runs)]
+
+
+def _is_capped(run: DesignedRun, candidates: Sequence[Mapping[str, float]]) -> bool:
+    return run.role in CANDIDATE_ROLES or (run.role == "replicate" and run.weights in candidates)
 
 
 def pool_key(pools: Mapping[str, float]) -> tuple[tuple[str, float], ...]:

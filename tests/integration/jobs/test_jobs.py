@@ -19,6 +19,7 @@ from midmix.measured_texts import measured_texts
 from midmix.mixer.jobs import pools, write
 from midmix.mixer.jobs.make import make_jobs
 from midmix.mixer.jobs.manifest import Jobs, TrainerName, read_jobs_file
+from midmix.mixer.jobs.runs import read_runs
 from midmix.run import open_run
 
 LENGTH, BATCH, TRAINING, TOKENS = 32, 8, 32_768, 8_192
@@ -149,6 +150,11 @@ def test_candidates_alone_and_what_repeats_them_keep_to_caps(
     redesign([("space-filling", 0, within), ("replicate", 1, within), *((role, 0, beyond) for role in roles)])
     _, jobs = make(run, olmo_checkpoint)
     assert [job.mixture["math"] for job in jobs.jobs] == [832, 832, *[4096] * len(roles)]
+    redesign([("space-filling", 0, beyond), ("micro-anneal", 0, beyond)])
+    assert [designed.beyond_caps for designed in read_runs(run)] == [
+        False,
+        True,
+    ]  # alike, and asked for with its repeats
     for role in ("interior", "space-filling", "sequential"):
         redesign([("control", 0, within), ("replicate", 1, beyond), (role, 0, beyond)])
         with pytest.raises(ConfigError, match=r"run 1: domain math has a weight of 0\.5000"):

@@ -108,8 +108,8 @@ def never_warmed_up() -> list[str]:
 
 def test_warming_up_reaches_every_kernel() -> None:
     """One that is left out is compiled by the first to need it, amid the work: seconds, in every worker."""
-    found = subprocess.run([sys.executable, __file__], check=True, capture_output=True, text=True)
-    assert found.stdout == ""
+    found = subprocess.run([sys.executable, __file__], check=False, capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (0, ""), found.stderr
 
 
 if __name__ == "__main__":
