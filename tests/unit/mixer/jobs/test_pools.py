@@ -59,9 +59,9 @@ def test_a_pool_keeps_enough_not_to_be_learnt_by_heart(
 
 
 def test_small_shards_are_one_file_and_the_others_stay(files: Any, cutter: Cutter) -> None:
-    whole = files.domain("web", 3, 40, 2, 50, 1)  # 15, 200, 10, 250 and 5 tokens; small is below 16
-    domain = cutter.pool(whole, Fraction(1), 8)
-    assert [(s.index, s.tokens, s.documents) for s in domain.shards] == [(0, 30, 6), (1, 200, 40), (3, 250, 50)]
+    whole = files.domain("web", 3, 40, 2, 4, 1)  # 15, 200, 10, 20 and 5 tokens; small is below 20
+    domain = cutter.pool(whole, Fraction(1), 10)
+    assert [(s.index, s.tokens, s.documents) for s in domain.shards] == [(0, 30, 6), (1, 200, 40), (3, 20, 4)]
     assert (domain.tokens, domain.documents, domain.sources) == (whole.tokens, whole.documents, whole.sources)
     joined = domain.shards[0]
     path = cutter.paths[joined.bin.name]
@@ -71,12 +71,17 @@ def test_small_shards_are_one_file_and_the_others_stay(files: Any, cutter: Cutte
     assert cutter.pool(files.domain("code", 3, 40), Fraction(1), 8).shards[0].bin.name == "code/0.bin"  # one alone
 
 
-def test_small_shards_of_a_part_are_one_file_of_their_own(files: Any, cutter: Cutter) -> None:
-    whole = files.domain("web", 30, 2, 40, 1, 50)
-    half, most = (cutter.pool(whole, share, 8) for share in (Fraction(1, 2), Fraction(374, 615)))
-    # 307.5 of 615 tokens end in shard 2; 374 in the last, of which two documents are small as well.
-    assert [(s.index, s.tokens) for s in half.shards] == [(0, 150), (1, 10), (2, 150)]
-    assert [(s.index, s.tokens) for s in most.shards] == [(0, 150), (1, 10 + 5 + 10), (2, 200)]
+def test_small_shards_of_every_part_are_a_file_of_their_own(files: Any, cutter: Cutter) -> None:
+    whole = files.domain("web", 2, 30, 1, 40, 3, 50)  # 10, 150, 5, 200, 15 and 250 tokens
+    shares = [Fraction(tokens, 630) for tokens in (300, 379, 384, 389)]  # with one and two documents of the last shard
+    parts = [cutter.pool(whole, share, 8) for share in shares]
+    assert [[(s.index, s.tokens) for s in part.shards] for part in parts] == [
+        [(0, 15), (1, 150), (3, 135)], [(0, 15 + 15), (1, 150), (3, 200)],
+        [(0, 15 + 15 + 5), (1, 150), (3, 200)], [(0, 15 + 15 + 10), (1, 150), (3, 200)],
+    ]  # fmt: skip
+    for part, counted in zip(parts, ((10, 5), (10, 5, 15), (10, 5, 15, 5), (10, 5, 15, 10)), strict=True):
+        ids = np.fromfile(cutter.paths[part.shards[0].bin.name], "<u2").tolist()
+        assert ids == [i for tokens in counted for i in range(tokens)]
 
 
 def test_small_token_files_that_came_with_the_run_stay_apart(files: Any, cutter: Cutter) -> None:
