@@ -34,13 +34,16 @@ def check_files(files: dict[str, dict[str, Any]]) -> None:
 
 
 def load_script(folder: Path, name: str) -> Any:
-    """The module `load.py` of a stage."""
+    """The module `load.py` of a stage. Exits where the package that it loads by is not installed."""
     spec = importlib.util.spec_from_file_location(name, folder / "load.py")
     if spec is None or spec.loader is None:
         raise SystemExit(f"{folder}: got no load.py; export again")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     spec.loader.exec_module(module)
+    needed = module.DISTRIBUTION
+    if not any(importlib.metadata.distributions(name=needed)):
+        raise SystemExit(f"{needed} is not installed here. Run this where the trainer is, or: pip install {needed}")
     return module
 
 
